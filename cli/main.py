@@ -1,0 +1,32 @@
+"""`wafd`: every command, mounted."""
+
+import typer
+
+from cli import client, ops, serve, up
+from cli.log import log_app
+from cli.parked import parked_app
+
+app = typer.Typer(
+    name="wafd",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Delegation visits and expert exchange of a Regional Centre of Excellence.",
+)
+app.command()(serve.serve)
+app.command()(serve.migrate)
+app.command()(up.up)
+app.command()(client.submit)
+app.command()(ops.lag)
+app.command()(ops.recover)
+app.add_typer(client.client_app, name="client")
+app.add_typer(log_app, name="log")
+app.add_typer(parked_app, name="parked")
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""`wafd lag` and `wafd recover`: what waits, and what to do after the loss of a broker."""
+
+import json
+from typing import Annotated
+
+import typer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from rich.console import Console
+from rich.table import Table
+
+from cli.target import SERVICES, command, connect, kafka
+from runtime import operations
+from runtime.kafka import TOPICS
+
+
+@command
+async def lag(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Show how much each service has not read, not published, or parked."""
+    rows = []
+    for service in SERVICES:
+        connection = await connect(service)
+        waiting, seconds = await operations.backlog(connection)
+        parked = len(await operations.parked(connection))
+        unread = await _unread(f"wafd-{service}")
+        rows.append(
+            {
+                "service": service,
+                "unread": unread,
+                "unpublished": waiting,
+                "oldest_unpublished_seconds": round(seconds, 3),
+                "parked": parked,
+            }
+        )
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table("service", "unread records", "unpublished events", "oldest unpublished (s)", "parked")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table)
+
+
+async def _unread(group: str) -> int:
+    """Records of all topics that a group has not committed; it counts also types the service passes over."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka(), group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(topic, number)
+            for topic in TOPICS
+            for number in consumer.partitions_for_topic(topic) or ()
+        ]
+        ends = await consumer.end_offsets(partitions)
+        unread = 0
+        for partition, end in ends.items():
+            committed = await consumer.committed(partition)
+            if committed is not None:
+                unread += end - committed
+        return unread
+    finally:
+        await consumer.stop()
+
+
+@command
+async def recover() -> None:
+    """Publish the outboxes' retention window again after a broker was lost; nothing is doubled."""
+    for service in SERVICES:
+        count = await operations.republish(await connect(service))
+        print(f"{service}: {count} event(s) will be published again")

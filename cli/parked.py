@@ -1,0 +1,156 @@
+"""`wafd parked`: see what could not be handled, take it up again or give it up."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.target import SERVICES, admin_dsn, command, connect, operator
+from runtime import operations
+from runtime.errors import OperationError, UsageError
+
+parked_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+OfService = Annotated[str | None, typer.Option("--service", help="Only this service's.")]
+OfKey = Annotated[str | None, typer.Option("--key", help="Only those of this key.")]
+OfKind = Annotated[str | None, typer.Option("--fingerprint", help="Only those that failed alike.")]
+
+
+@parked_app.command("list")
+@command
+async def list_parked(
+    service: OfService = None,
+    key: OfKey = None,
+    fingerprint: OfKind = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was redriven or discarded.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List parked messages, the oldest of each service first."""
+    found = await _find(service, key, fingerprint, state=None if everything else "parked")
+    if as_json:
+        for name, row in found:
+            print(json.dumps({"service": name, **_facts(row)}, default=str, ensure_ascii=False))
+        return
+    table = Table("service", "id", "key", "type", "state", "cause", "fingerprint", "parked at")
+    for name, row in found:
+        table.add_row(
+            name, str(row["id"]), row["key"], row["type"] or "?", row["state"], row["cause"],
+            row["fingerprint"], f"{row['parked_at']:%Y-%m-%d %H:%M:%S}",
+        )  # fmt: skip
+    Console(width=None if Console().is_terminal else 200).print(table if found else "nothing is parked")
+
+
+@parked_app.command()
+@command
+async def show(
+    id_: Annotated[UUID, typer.Argument(metavar="ID")],
+    body: Annotated[
+        bool, typer.Option("--body", help="Also the body, which may hold personal data.")
+    ] = False,
+) -> None:
+    """Show one parked message as JSON."""
+    for service in SERVICES:
+        row = await operations.parked_record(await connect(service), id_)
+        if row:
+            content = {"service": service, **_facts(row), "headers": row["headers"]}
+            if body:
+                content["body"] = (row["value"] or b"").decode("utf-8", "backslashreplace")
+            print(json.dumps(content, default=str, ensure_ascii=False, indent=2))
+            return
+    raise OperationError(f"no message with the id {id_} is or was parked: see `wafd parked list --all`")
+
+
+@parked_app.command()
+@command
+async def redrive(
+    id_: Annotated[UUID | None, typer.Argument(metavar="[ID]")] = None,
+    service: OfService = None,
+    key: OfKey = None,
+    fingerprint: OfKind = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that is parked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be redriven.")] = False,
+    seconds: Annotated[float, typer.Option("--wait", help="How long to wait for the outcome.")] = 30,
+) -> None:
+    """Handle parked messages again, each key from its oldest on; what fails again stays parked."""
+    if not (id_ or key or fingerprint or everything):
+        raise UsageError("say what to redrive: an id, --key, --fingerprint or --all")
+    found = await _find(service, key, fingerprint, id_=id_)
+    if not found:
+        raise OperationError("nothing that is parked matches: see `wafd parked list`")
+    for name in dict.fromkeys(name for name, _ in found):
+        keys = sorted({row["key"] for owner, row in found if owner == name})
+        if dry_run:
+            print(f"{name}: would redrive {len(keys)} key(s): {', '.join(keys)}")
+        else:
+            await _redrive(name, keys, seconds)
+
+
+async def _redrive(service: str, keys: Sequence[str], seconds: float) -> None:
+    async with operations.operating(admin_dsn(), service) as transactions:
+        async with transactions() as tx:
+            await operations.ask_redrive(tx, keys, operator())
+        connection = await connect(service)
+        try:
+            async with asyncio.timeout(seconds):
+                while await operations.redrives_under_way(connection, keys):  # noqa: ASYNC110 -- in a database
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            raise OperationError(
+                f"{service} has not finished after {seconds:g} s and goes on: see `wafd parked list`"
+            ) from None
+        left = [row for key in keys for row in await operations.parked(connection, key=key)]
+    print(f"{service}: {len(keys)} key(s) redriven, {len(left)} message(s) still parked")
+    if left:
+        raise OperationError(f"{left[0]['id']} failed again: {left[0]['cause']}")
+
+
+@parked_app.command()
+@command
+async def discard(
+    id_: Annotated[UUID, typer.Argument(metavar="ID")],
+    reason: Annotated[str, typer.Option(help="Why it may be given up; kept for good.")],
+) -> None:
+    """Give one parked message up for good; a reason is needed."""
+    if not reason.strip():
+        raise UsageError("say why with --reason: it is kept for good")
+    found = await _find(None, None, None, id_=id_)
+    if not found:
+        raise OperationError(f"no message with the id {id_} is parked: see `wafd parked list`")
+    for service, _row in found:
+        async with operations.operating(admin_dsn(), service) as transactions, transactions() as tx:
+            await operations.discard(tx, id_, reason.strip(), operator())
+        print(f"{service}: {id_} discarded")
+
+
+async def _find(
+    service: str | None,
+    key: str | None,
+    fingerprint: str | None,
+    *,
+    id_: UUID | None = None,
+    state: str | None = "parked",
+) -> list[tuple[str, asyncpg.Record]]:
+    if service is not None and service not in SERVICES:
+        raise UsageError(f"there is no service {service!r}: it is one of {', '.join(SERVICES)}")
+    return [
+        (name, row)
+        for name in ([service] if service else SERVICES)
+        for row in await operations.parked(
+            await connect(name), state=state, key=key, fingerprint=fingerprint, id=id_
+        )
+    ]
+
+
+def _facts(row: asyncpg.Record) -> dict[str, Any]:
+    names = (
+        "id", "key", "type", "topic", "partition", "record_offset", "state", "cause", "fingerprint",
+        "attempts", "parked_at", "settled_at", "reason",
+    )  # fmt: skip
+    return {name: row[name] for name in names}

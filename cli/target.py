@@ -1,0 +1,101 @@
+"""Which running system a command means: the one named in the environment, or that of `wafd up`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import asyncpg
+import typer
+from pydantic import ValidationError
+
+from runtime.database import encode_json
+from runtime.errors import OUTAGES, OperationError, UsageError
+
+SERVICES = ("visits", "scheduling", "notifications", "eventlog")
+DEFAULT_DATA = Path(".wafd")
+RUN_FILE = "run.json"
+
+P = ParamSpec("P")
+
+
+def run_file(data: Path | None = None) -> dict[str, Any]:
+    """What the running `wafd up` wrote about itself. Raises `UsageError` when there is none."""
+    directory = data or Path(os.environ.get("WAFD_DATA", DEFAULT_DATA))
+    path = directory / RUN_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        raise UsageError(
+            f"no running system was found in {directory}: start one with `wafd up`, "
+            "name its folder in WAFD_DATA, or set WAFD_ADMIN_DATABASE"
+        ) from None
+    return content
+
+
+def admin_dsn() -> str:
+    """The DSN that may read every service's schema, from WAFD_ADMIN_DATABASE or the running `wafd up`."""
+    return os.environ.get("WAFD_ADMIN_DATABASE") or str(run_file()["admin_database"])
+
+
+def kafka() -> str:
+    """The broker's address, from WAFD_KAFKA or the running `wafd up`."""
+    return os.environ.get("WAFD_KAFKA") or str(run_file()["kafka"])
+
+
+def operator() -> str:
+    """Who acts, for the account of operators' actions."""
+    return os.environ.get("WAFD_OPERATOR") or os.environ.get("USER") or f"uid {os.getuid()}"
+
+
+async def connect(service: str) -> asyncpg.Connection:
+    """Connect to the schema of ``service``, JSON decoded."""
+    connection: asyncpg.Connection = await asyncpg.connect(
+        admin_dsn(), timeout=10, server_settings={"search_path": f"{service}, public"}
+    )
+    await encode_json(connection)
+    return connection
+
+
+def command(function: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Run an async command; each failure is one sentence on stderr and exit 2 (wrong use) or 1."""
+
+    @wraps(function)
+    def run(*arguments: P.args, **options: P.kwargs) -> None:
+        with failures():
+            asyncio.run(_await(function(*arguments, **options)))
+
+    return run
+
+
+async def _await(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+class failures:  # noqa: N801 -- read as `with failures():`
+    """Turns what the errors module names into a sentence and an exit code."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        """Exit with 2 for wrong use, 1 for a failure, 130 for an interruption."""
+        if isinstance(error, (UsageError, ValidationError)):
+            _say(error)
+            raise typer.Exit(2) from None
+        if isinstance(error, OUTAGES):
+            _say(f"a server cannot be reached or fails: {type(error).__name__}: {error}")
+            raise typer.Exit(1) from None
+        if isinstance(error, OperationError):
+            _say(error)
+            raise typer.Exit(1) from None
+        if isinstance(error, KeyboardInterrupt):
+            raise typer.Exit(130) from None
+
+
+def _say(what: object) -> None:
+    print(f"wafd: {what}", file=sys.stderr)

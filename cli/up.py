@@ -1,0 +1,243 @@
+"""`wafd up`: the whole system on this machine, with embedded servers where no real one is named."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import asyncpg
+import structlog
+import typer
+from pydantic import SecretStr
+
+from cli.target import DEFAULT_DATA, RUN_FILE, SERVICES, command
+from embedded import broker, postgres
+from embedded.children import EmbeddedServerError, free_port, port_is_taken
+from embedded.directory import secret
+from embedded.processes import Process, ProcessRefused, Supervisor, termination
+from runtime import logging as wafd_logging
+from runtime import operations
+from runtime.database import migrate
+from runtime.errors import OperationError, UsageError
+
+log = structlog.get_logger()
+
+EXAMPLE_CENTRE = Path(__file__).parent.parent / "examples" / "centre.yaml"
+READY_WITHIN = 90.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which servers to use and where to listen; None stands for an embedded server."""
+
+    data: Path
+    api_port: int
+    kafka: str | None
+    postgres: str | None
+    smtp: str | None
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where the parts of the running system are."""
+
+    admin_database: str
+    kafka: str
+    smtp: str
+    mailbox: str | None
+    ports: Mapping[str, int]
+
+    def ready_line(self, choice: Choice) -> dict[str, Any]:
+        """What is printed on stdout once everything is ready."""
+        return {
+            "event": "ready",
+            "api": f"http://127.0.0.1:{self.ports['visits']}",
+            "console": f"http://127.0.0.1:{self.ports['eventlog']}",
+            "kafka": self.kafka,
+            "postgres": self.admin_database if choice.postgres is None else _bare(choice.postgres),
+            "mailbox": self.mailbox,
+            "data": str(choice.data),
+            "health": {name: f"http://127.0.0.1:{port}/health/ready" for name, port in self.ports.items()},
+        }
+
+
+@command
+async def up(
+    data: Annotated[Path, typer.Option(help="Where the embedded servers keep their data.")] = DEFAULT_DATA,
+    api_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the HTTP API; 0: any.")] = 8000,
+    kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A real Kafka.")] = None,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="DSN", help="A real PostgreSQL, as its owner.")
+    ] = None,
+    smtp: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A real mail server.")] = None,
+) -> None:
+    """Start everything, print one JSON line when it is ready, and run until SIGTERM or Ctrl-C."""
+    wafd_logging.configure("up", "info")
+    choice = Choice(data.absolute(), api_port, kafka, postgres, smtp)
+    _check(choice)
+    stop = termination()
+    try:
+        async with started(choice, stop) as line:
+            if line is not None:
+                print(json.dumps(line), flush=True)
+                await stop.wait()
+    except ProcessRefused as refusal:
+        raise UsageError(str(refusal)) from None
+    except EmbeddedServerError as problem:
+        raise OperationError(str(problem)) from None
+
+
+@asynccontextmanager
+async def started(choice: Choice, stop: asyncio.Event) -> AsyncIterator[dict[str, Any] | None]:
+    """Run the system for the length of the block; gives the ready line, or None when stopped before."""
+    async with AsyncExitStack() as stack:
+        supervisor = await stack.enter_async_context(Supervisor())
+        start = asyncio.create_task(_start(choice, supervisor))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({start, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not start.done():
+            start.cancel()
+            await asyncio.gather(start, return_exceptions=True)
+            yield None
+            return
+        running = start.result()
+        line = running.ready_line(choice)
+        run_file = choice.data / RUN_FILE
+        _write_privately(run_file, {**line, "admin_database": running.admin_database, "pid": os.getpid()})
+        stack.callback(run_file.unlink, missing_ok=True)
+        stack.push_async_callback(_cancel, asyncio.create_task(_stop_when_refused(supervisor, stop)))
+        yield line
+        log.info("stopping")
+
+
+async def _start(choice: Choice, supervisor: Supervisor) -> Running:
+    admin_database = choice.postgres or await _embedded_postgres(choice, supervisor)
+    passwords = await _migrate(choice, admin_database)
+    kafka = choice.kafka or await _embedded_broker(choice, supervisor, admin_database)
+    smtp, mailbox = (choice.smtp, None) if choice.smtp else await _embedded_mailbox(choice, supervisor)
+    ports = {name: free_port() for name in SERVICES} | (
+        {"visits": choice.api_port} if choice.api_port else {}
+    )
+    running = Running(admin_database, kafka, smtp, mailbox, ports)
+    for name in SERVICES:
+        program = [sys.executable, "-m", "cli.main", "serve", name]
+        environment = _environment(choice, running, name, passwords[name])
+        await supervisor.run(Process(name, program, environment))
+    bases = [f"http://127.0.0.1:{port}" for port in running.ports.values()]
+    await supervisor.wait_ready(*bases, within=READY_WITHIN)
+    return running
+
+
+async def _embedded_postgres(choice: Choice, supervisor: Supervisor) -> str:
+    server = await postgres.start(choice.data)
+    supervisor.adopt(server)
+    return server.dsn
+
+
+async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_database: str) -> str:
+    """Start the broker, which is empty, and have the outboxes refill it; so again whenever it restarts."""
+
+    async def refill() -> None:
+        for service in SERVICES:
+            connection = await asyncpg.connect(admin_database, server_settings={"search_path": service})
+            count = await operations.republish(connection)
+            await connection.close()
+            log.info("events will be published again", of=service, events=count)
+
+    server = await broker.start(choice.data)
+    await refill()
+    supervisor.adopt(server, restarted=refill)
+    return server.address
+
+
+async def _embedded_mailbox(choice: Choice, supervisor: Supervisor) -> tuple[str, str]:
+    smtp, http = free_port(), free_port()
+    ports = [f"--smtp-port={smtp}", f"--http-port={http}"]
+    program = [sys.executable, "-m", "embedded.mailbox", f"--data={choice.data}", *ports]
+    process = Process("mailbox", program)
+    await process.start()
+    supervisor.adopt(process)
+    url = f"http://127.0.0.1:{http}"
+    await supervisor.wait_ready(url, within=READY_WITHIN)
+    return f"127.0.0.1:{smtp}", url
+
+
+async def _migrate(choice: Choice, admin_database: str) -> dict[str, str]:
+    """Bring every schema up to date; returns the services' passwords."""
+    choice.data.mkdir(parents=True, exist_ok=True)
+    passwords = {name: secret(choice.data, f"role-{name}") for name in SERVICES}
+    try:
+        admin = await asyncpg.connect(admin_database, timeout=10)
+        for name, password in passwords.items():
+            applied = await migrate(admin, name, SecretStr(password))
+            if applied:
+                log.info("migrated", of=name, migrations=applied)
+        await admin.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise UsageError(
+            f"the database cannot be prepared: {error}; --postgres needs the DSN of an owner who may "
+            "create roles, schemas and extensions"
+        ) from error
+    return passwords
+
+
+def _environment(choice: Choice, running: Running, service: str, password: str) -> dict[str, str]:
+    parts = urlsplit(running.admin_database)
+    place = parts.netloc.rpartition("@")[2]
+    login = urlunsplit(parts._replace(netloc=f"wafd_{service}:{quote(password, safe='')}@{place}"))
+    fixed = {
+        "WAFD_DATABASE": login,
+        "WAFD_KAFKA": running.kafka,
+        "WAFD_HTTP_HOST": "127.0.0.1",
+        "WAFD_HTTP_PORT": str(running.ports[service]),
+        "WAFD_SMTP": f"smtp://{running.smtp}",
+    }
+    chosen = {
+        "WAFD_PUBLIC_URL": f"http://127.0.0.1:{running.ports['visits']}",
+        "WAFD_MAIL_FROM": "visits@centre.example",
+        "WAFD_MAIL_DOMAIN": "centre.example",
+        "WAFD_OFFICE_EMAIL": "protocol@centre.example",
+        "WAFD_CENTRE": str(EXAMPLE_CENTRE),
+    }
+    if choice.kafka is None:  # it lets a member join after half its session time
+        chosen["WAFD_KAFKA_SESSION_SECONDS"] = "2"
+    return {**{name: os.environ.get(name, value) for name, value in chosen.items()}, **fixed}
+
+
+def _check(choice: Choice) -> None:
+    for option, value in (("--kafka", choice.kafka), ("--smtp", choice.smtp)):
+        if value is not None and not re.fullmatch(r"[^\s/@:]+:[0-9]{1,5}(,[^\s/@:]+:[0-9]{1,5})*", value):
+            raise UsageError(f"{option} {value} is no address: write HOST:PORT")
+    if choice.postgres is not None and not choice.postgres.startswith(("postgresql://", "postgres://")):
+        raise UsageError("--postgres is no DSN: write postgresql://user:password@host:port/name")
+    if choice.api_port and port_is_taken(choice.api_port):
+        raise UsageError(f"port {choice.api_port} is taken by another program: choose one with --api-port")
+
+
+def _bare(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _write_privately(path: Path, content: Mapping[str, Any]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    fresh.replace(path)
+
+
+async def _stop_when_refused(supervisor: Supervisor, stop: asyncio.Event) -> None:
+    await supervisor.refused()
+    stop.set()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

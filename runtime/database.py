@@ -1,0 +1,105 @@
+"""PostgreSQL: one schema and one role a service, the connection pool, and migrations."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import asyncpg
+import structlog
+from pydantic import SecretStr
+
+from runtime.errors import UsageError
+
+log = structlog.get_logger()
+
+_DELIVERY = Path(__file__).parent / "sql" / "migrations"
+
+
+async def encode_json(connection: asyncpg.Connection) -> None:
+    """Let json and jsonb columns be Python objects on this connection."""
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def open_pool(dsn: str, service: str, connections: int) -> asyncpg.Pool:
+    """Open the pool of a service: its schema first on the search path, JSON decoded.
+
+    Raises what `runtime.errors.OUTAGES` lists while the server cannot be reached, and
+    `UsageError` when it refuses the role or does not know the database.
+    """
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=2,
+            max_size=connections,
+            init=encode_json,
+            timeout=10,
+            command_timeout=60,
+            server_settings={"search_path": f"{service}, public", "application_name": f"wafd-{service}"},
+        )
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise UsageError(
+            f"WAFD_DATABASE was refused for the service {service} ({error}): "
+            "check its user, password and database name, and run `wafd migrate` first"
+        ) from error
+
+
+async def migrate(admin: asyncpg.Connection, service: str, password: SecretStr | None) -> list[str]:
+    """Bring the schema of ``service`` up to date as the database's owner; returns what was applied.
+
+    Creates the schema and the role ``wafd_<service>`` (login, rights on its own rows only) when
+    missing. A migration runs once, in a transaction of its own; one that was changed after it ran
+    raises `UsageError`.
+    """
+    async with admin.transaction():
+        await admin.execute("SELECT pg_advisory_xact_lock(hashtext('wafd migrations'))")
+        await _create_room(admin, service, password)
+        await admin.execute(f"SET LOCAL search_path TO {service}, public")
+        done = {row["name"]: row["digest"] for row in await admin.fetch("SELECT name, digest FROM migration")}
+        applied = []
+        for name, text in _migrations(service).items():
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if name not in done:
+                await admin.execute(text)
+                await admin.execute("INSERT INTO migration (name, digest) VALUES ($1, $2)", name, digest)
+                applied.append(name)
+            elif done[name] != digest:
+                raise UsageError(
+                    f"the migration {name} of {service} was changed after it had been applied: restore it"
+                )
+        await _grant(admin, service)
+    return applied
+
+
+def _migrations(service: str) -> Mapping[str, str]:
+    own = Path(__file__).parent.parent / "services" / service / "sql" / "migrations"
+    return {
+        f"{folder}/{path.name}": path.read_text("utf-8")
+        for folder, directory in (("delivery", _DELIVERY), (service, own))
+        for path in sorted(directory.glob("*.sql"))
+    }
+
+
+async def _create_room(admin: asyncpg.Connection, service: str, password: SecretStr | None) -> None:
+    role = f"wafd_{service}"
+    if not await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
+        await admin.execute(f"CREATE ROLE {role} LOGIN")
+    if password is not None:
+        quoted = await admin.fetchval("SELECT quote_literal($1::text)", password.get_secret_value())
+        await admin.execute(f"ALTER ROLE {role} PASSWORD {quoted}")
+    await admin.execute("CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA public")
+    await admin.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public")
+    await admin.execute(f"CREATE SCHEMA IF NOT EXISTS {service}")
+    await admin.execute(
+        f"CREATE TABLE IF NOT EXISTS {service}.migration "
+        "(name text PRIMARY KEY, digest text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+
+
+async def _grant(admin: asyncpg.Connection, service: str) -> None:
+    role = f"wafd_{service}"
+    await admin.execute(f"GRANT USAGE ON SCHEMA {service} TO {role}")
+    await admin.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {service} TO {role}")
+    await admin.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {service} TO {role}")
+    await admin.execute(f"REVOKE INSERT, UPDATE, DELETE ON {service}.migration FROM {role}")

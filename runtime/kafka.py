@@ -1,0 +1,182 @@
+"""How Wafd speaks to Kafka: topics, record headers, producer and subscriber settings."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.prometheus import KafkaPrometheusMiddleware
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+from prometheus_client import CollectorRegistry
+
+from runtime.settings import Settings
+from schemas.event import CONTENT_TYPE
+
+log = structlog.get_logger()
+
+TOPICS = ("visits", "scheduling", "notifications", "exchange", "eventlog")
+"""One topic for each service that emits."""
+
+ACK_POLICY = AckPolicy.NACK_ON_ERROR
+"""Offsets are committed after the batch's transaction; a batch that fails is read again."""
+
+Records = tuple["ConsumerRecord[bytes, bytes]", ...]
+
+
+def headers_of(type_: str, id_: str, correlation: str) -> list[tuple[str, bytes]]:
+    """Kafka headers of an event: what can be known without reading the body (CloudEvents binding)."""
+    return [
+        ("content-type", CONTENT_TYPE.encode()),
+        ("ce_type", type_.encode()),
+        ("ce_id", id_.encode()),
+        ("ce_correlationid", correlation.encode()),
+    ]
+
+
+def new_producer(settings: Settings, service: str) -> AIOKafkaProducer:
+    """Make the relay's producer: every replica acknowledges, order per partition is kept.
+
+    Idempotence stays off: with it a dead broker makes `send` and `stop` hang without end
+    (aiokafka #1101), and repeated records are the inbox's business anyway.
+    """
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        client_id=f"wafd-{service}-relay",
+        acks="all",
+        enable_idempotence=False,
+        linger_ms=5,
+        max_batch_size=256 * 1024,
+        max_request_size=8 * 1024 * 1024,
+        request_timeout_ms=15_000,
+        retry_backoff_ms=100,
+    )
+
+
+async def ensure_topics(settings: Settings) -> None:
+    """Create the topics that are missing, with the partitions and replicas of the settings."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=10_000)
+    await admin.start()
+    try:
+        topics = [NewTopic(name, settings.kafka_partitions, settings.kafka_replication) for name in TOPICS]
+        response = await admin.create_topics(topics)
+        for name, code, *_ in response.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise for_code(code)(f"the topic {name} could not be created")
+    finally:
+        await admin.close()
+
+
+class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Knows whether the consumer has joined its group; readiness asks."""
+
+    def __init__(self) -> None:
+        self.joined = False
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        """Note that the partitions are being shared out anew."""
+        if revoked:
+            log.info("partitions revoked", partitions=len(revoked))
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        """Note that the group has taken this member in."""
+        self.joined = True
+        log.info("partitions assigned", partitions=len(assigned))
+
+
+class Subscription:
+    """The one subscriber of a service: all its topics, in batches, as raw records."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        service: str,
+        topics: Sequence[str],
+        consume: Callable[[Records], Awaitable[None]],
+        registry: CollectorRegistry,
+    ) -> None:
+        self.membership = Membership()
+        self.broker = KafkaBroker(
+            settings.kafka,
+            client_id=f"wafd-{service}",
+            logger=logging.getLogger("faststream"),
+            graceful_timeout=12,
+            middlewares=[KafkaPrometheusMiddleware(registry=registry, app_name=f"wafd-{service}")],
+            apply_types=False,
+            allow_auto_create_topics=False,
+        )
+        self.subscriber: BatchSubscriber = self.broker.subscriber(
+            *topics,
+            batch=True,
+            group_id=f"wafd-{service}",
+            max_records=settings.batch_records,
+            # An empty poll is followed by a sleep of the same length, so it has to be short.
+            batch_timeout_ms=20,
+            auto_offset_reset="earliest",
+            ack_policy=ACK_POLICY,
+            parser=_parse,
+            decoder=_decode,
+            listener=self.membership,
+            session_timeout_ms=int(settings.kafka_session_seconds * 1000),
+            heartbeat_interval_ms=int(settings.kafka_session_seconds * 1000 / 5),
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+        )
+        self.subscriber(consume)
+
+    async def start(self) -> None:
+        """Connect and join the group."""
+        await self.broker.start()
+
+    async def stop(self) -> None:
+        """Let the batch in hand finish, then leave the group."""
+        await self.broker.stop()
+
+    async def trouble(self) -> str | None:
+        """Say in one sentence why nothing is consumed, or None while all is well."""
+        running = self.subscriber.running and any(not task.done() for task in self.subscriber.tasks)
+        if not running:
+            return "the Kafka consumer has stopped"
+        if not self.membership.joined:
+            return "the Kafka consumer has not joined its group yet"
+        if not await self.broker.ping(timeout=2):
+            return "the Kafka broker does not answer"
+        return None
+
+
+async def _parse(records: Records, original: Callable[[Records], Awaitable[Any]]) -> Any:
+    """Make FastStream's message without decoding headers, which fails on bytes that are not UTF-8."""
+    first = records[0]
+    bare = ConsumerRecord(
+        first.topic, first.partition, first.offset, first.timestamp, first.timestamp_type,
+        None, None, None, -1, -1, (),
+    )  # fmt: skip
+    message = await original((bare,))
+    message.raw_message = records
+    return message
+
+
+async def _decode(message: Any, original: object) -> Records:
+    """Hand the raw records on; each one is validated by itself."""
+    del original
+    records: Records = message.raw_message
+    return records
+
+
+async def send_all(
+    producer: AIOKafkaProducer, rows: Sequence[tuple[str, str, bytes, list[tuple[str, bytes]]]]
+) -> list[BaseException | None]:
+    """Publish ``(topic, key, value, headers)`` rows in order; None for each acknowledged, else its error."""
+    futures = [
+        await producer.send(topic, value, key=key.encode(), headers=headers)
+        for topic, key, value, headers in rows
+    ]
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, (KafkaError, OSError)):
+            raise result
+    return [result if isinstance(result, BaseException) else None for result in results]

@@ -1,0 +1,88 @@
+"""What operators do to a service's parked messages and outbox, from outside its processes."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+
+from runtime.database import open_pool
+from runtime.errors import UsageError
+from runtime.queries import load_queries
+from runtime.transaction import Transaction, Transactions
+from schemas.eventlog import OperatorActed, OperatorPeople
+
+SQL = load_queries(__file__)
+
+
+@asynccontextmanager
+async def operating(dsn: str, service: str) -> AsyncIterator[Transactions]:
+    """Open transactions in the schema of ``service``."""
+    pool = await open_pool(dsn, service, 4)
+    try:
+        yield Transactions(pool)
+    finally:
+        await pool.close()
+
+
+async def parked(
+    connection: asyncpg.Connection,
+    *,
+    state: str | None = "parked",
+    key: str | None = None,
+    fingerprint: str | None = None,
+    id: UUID | None = None,
+    limit: int = 1000,
+) -> list[asyncpg.Record]:
+    """Parked records that match, the oldest first."""
+    return await connection.fetch(SQL["list_parked"], state, key, fingerprint, id, limit)
+
+
+async def parked_record(connection: asyncpg.Connection, id: UUID) -> asyncpg.Record | None:
+    """One parked record with headers (pairs, base64) and body, or None."""
+    return await connection.fetchrow(SQL["parked_record"], id)
+
+
+async def ask_redrive(tx: Transaction, keys: Sequence[str], operator: str) -> None:
+    """Have the service redrive the parked records of ``keys``, each key in order."""
+    for key in keys:
+        await tx.remind("redrive", key, tx.now)
+        _account(tx, "parked redrive", key, "asked for by an operator", operator)
+
+
+async def redrives_under_way(connection: asyncpg.Connection, keys: Sequence[str]) -> set[str]:
+    """Which of ``keys`` the service has not finished redriving."""
+    return {row["key"] for row in await connection.fetch(SQL["redrives_under_way"], list(keys))}
+
+
+async def discard(tx: Transaction, id: UUID, reason: str, operator: str) -> None:
+    """Give a parked record up for good, with a reason. Raises `UsageError` when it is not parked."""
+    await tx.connection.execute(SQL["lock_parked"])
+    rows = await parked(tx.connection, id=id)
+    if not rows:
+        raise UsageError(f"no message with the id {id} is parked here: see `wafd parked list`")
+    await tx.connection.fetch(SQL["receive"], [id])  # a repeated delivery is no news any more
+    await tx.connection.execute(SQL["settle_parked"], rows[0]["position"], "discarded", reason)
+    _account(tx, "parked discard", str(id), reason, operator)
+
+
+async def republish(connection: asyncpg.Connection) -> int:
+    """Have the relay publish the whole retention window again; inboxes skip what they know."""
+    tag = await connection.execute(SQL["republish"])
+    return int(tag.rsplit(" ", 1)[1])
+
+
+def _account(tx: Transaction, action: str, target: str, reason: str, operator: str) -> None:
+    tx.emit(
+        OperatorActed(
+            action=action, target=target[:300], reason=reason, people=OperatorPeople(operator=operator)
+        ),
+        subject=target[:200],
+    )
+
+
+async def backlog(connection: asyncpg.Connection) -> tuple[int, float]:
+    """How many events wait to be published, and the age of the oldest in seconds."""
+    row = await connection.fetchrow(SQL["outbox_backlog"])
+    assert row is not None  # noqa: S101 -- an aggregate always gives a row
+    return row["waiting"], float(row["seconds"] or 0)

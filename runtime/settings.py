@@ -1,0 +1,65 @@
+"""Settings from the environment (prefix `WAFD_`); a wrong one ends in one sentence and exit 2."""
+
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import Field, PostgresDsn, StringConstraints, UrlConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.errors import UsageError
+
+Dsn = Annotated[PostgresDsn, UrlConstraints(host_required=False)]
+Bootstrap = Annotated[str, StringConstraints(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
+
+
+class Settings(BaseSettings):
+    """What every service process needs to know."""
+
+    model_config = SettingsConfigDict(env_prefix="WAFD_", frozen=True, extra="ignore")
+
+    database: Dsn = Field(description="postgresql://user:password@host:port/name")
+    kafka: Bootstrap = Field(description="host:port of one or more brokers, comma-separated")
+    kafka_partitions: int = Field(default=6, ge=1, le=1000)
+    kafka_replication: int = Field(default=1, ge=1, le=9)
+    kafka_session_seconds: float = Field(default=10, ge=1, le=300)
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    environment: Literal["development", "production"] = "development"
+    public_url: str = "http://127.0.0.1:8000"
+    batch_records: int = Field(default=500, ge=1, le=10_000)
+    database_connections: int = Field(default=10, ge=4, le=200)
+    outbox_retention_days: int = Field(default=7, ge=1)
+    inbox_retention_days: int = Field(default=14, ge=2)
+
+    @model_validator(mode="after")
+    def _remember_longer_than_replay(self) -> Self:
+        if self.inbox_retention_days <= self.outbox_retention_days:
+            raise ValueError(
+                "WAFD_INBOX_RETENTION_DAYS must be greater than WAFD_OUTBOX_RETENTION_DAYS, "
+                "or a replay of the outbox would be handled twice"
+            )
+        return self
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(kind: type[S]) -> S:
+    """Read ``kind`` from the environment. Raises `UsageError` naming every wrong variable."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise UsageError("; ".join(_sentence(kind, problem) for problem in error.errors())) from None
+
+
+def _sentence(kind: type[BaseSettings], problem: object) -> str:
+    assert isinstance(problem, dict)  # noqa: S101 -- pydantic's ErrorDetails
+    if not problem["loc"]:
+        return str(problem["msg"]).removeprefix("Value error, ")
+    name = str(problem["loc"][0])
+    variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+    field = kind.model_fields.get(name)
+    hint = f" ({field.description})" if field and field.description else ""
+    if problem["type"] == "missing":
+        return f"{variable} is not set{hint}: set it in the environment"
+    return f"{variable} is wrong{hint}: {problem['msg']}"

@@ -1,0 +1,1 @@
+"""The contracts between the services: typed events, by emitter, and nothing else."""

@@ -1,0 +1,93 @@
+"""Terms that the events of several services share: texts, names, dates, ranks."""
+
+import unicodedata
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_validator
+
+from schemas.event import Frozen
+
+
+def _without_control_characters(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    AfterValidator(_without_control_characters),
+]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\r\n]*$"),
+    AfterValidator(_without_control_characters),
+]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+NoticeLanguage = Literal["ar", "en"]
+
+
+class VisitKind(StrEnum):
+    """What kind of visit is asked for."""
+
+    COURTESY = "courtesy"
+    STUDY = "study"
+    EXPERT = "expert"
+    TRAINING = "training"
+
+
+class Rank(StrEnum):
+    """Protocol rank of a guest or host, highest first."""
+
+    MINISTER = "minister"
+    DEPUTY_MINISTER = "deputy_minister"
+    AMBASSADOR = "ambassador"
+    DIRECTOR_GENERAL = "director_general"
+    DIRECTOR = "director"
+    OFFICER = "officer"
+
+    @property
+    def order(self) -> int:
+        """0 for the highest rank, rising downwards."""
+        return list(Rank).index(self)
+
+
+class Bilingual(Frozen):
+    """One text in Arabic and English."""
+
+    ar: Text
+    en: Text
+
+
+class PersonName(Frozen):
+    """A person's name in both scripts, as in the passport."""
+
+    latin: Line
+    arabic: Line
+
+
+class DateWindow(Frozen):
+    """A span of days, both ends included, in the Centre's time zone."""
+
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"the window ends on {self.last} before it begins on {self.first}")
+        return self
+
+
+class Contact(Frozen):
+    """Somebody at a ministry or mission whom notices about a visit reach."""
+
+    name: PersonName
+    email: EmailStr = Field(max_length=254)
+    phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()-]{5,30}$")] | None = None
+    language: NoticeLanguage = "en"

@@ -1,0 +1,153 @@
+"""Events of the `visits` service: what became of a request and of the visit. Key: the visit's id."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.event import EventData, Frozen
+from schemas.terms import (
+    Code,
+    Contact,
+    Country,
+    DateWindow,
+    LanguageTag,
+    Line,
+    PersonName,
+    Rank,
+    Text,
+    VisitKind,
+)
+
+
+class Needs(Frozen):
+    """What a programme has to satisfy, without personal data."""
+
+    kind: VisitKind
+    themes: tuple[Code, ...] = Field(description="Codes of the catalogue, in the order of importance.")
+    sites: tuple[Code, ...] = Field(description="Codes of sites to be toured.")
+    windows: tuple[DateWindow, ...] = Field(min_length=1, description="Preferred windows, the best first.")
+    days: int = Field(ge=1, le=10, description="Length of the visit in working days; a half day counts 1.")
+    blackout_dates: tuple[date, ...] = ()
+    size: int = Field(ge=1, le=200, description="People in the delegation.")
+    head_rank: Rank
+    languages: tuple[LanguageTag, ...] = Field(min_length=1, description="Languages the delegation works in.")
+    access_needs: tuple[Code, ...] = Field(default=(), description="For example step-free.")
+    media: bool = Field(default=False, description="Media accompany the delegation.")
+    confidentiality_signed: bool = False
+
+
+class Guest(Frozen):
+    """One member of the delegation as others need to know them: no identity document."""
+
+    name: PersonName
+    role: Literal["head", "deputy", "member", "support", "media", "security"]
+    rank: Rank
+    position: Line
+    interpretation_into: LanguageTag | None = None
+
+
+class MinistryPeople(Frozen):
+    """Whom to write to about the visit."""
+
+    focal_points: tuple[Contact, ...] = Field(min_length=1)
+
+
+class DelegationPeople(MinistryPeople):
+    """Whom to write to, and who comes."""
+
+    guests: tuple[Guest, ...] = ()
+
+
+class VisitFacts(EventData):
+    """What every event of a visit says, so that nobody has to ask back."""
+
+    reference: Line = Field(examples=["V-2026-000017"])
+    revision: int = Field(ge=1, description="Raised by every change of the request.")
+    country: Country
+    ministry: Line
+
+
+class RequestSubmitted(VisitFacts, type="visits.request.submitted.v1"):
+    """A ministry asked for a visit."""
+
+    sender_reference: Line
+    note_verbale: Line
+    subject: Text
+    needs: Needs
+    submitted_by: Literal["ministry", "staff"] = "ministry"
+    people: DelegationPeople
+
+
+class RequestAmended(VisitFacts, type="visits.request.amended.v1"):
+    """A ministry changed its request; `needs_approval` when the change touches what was approved."""
+
+    changed: tuple[str, ...] = Field(description="JSON pointers of what changed, no values.")
+    needs_approval: bool
+    needs: Needs
+    people: DelegationPeople
+
+
+class InformationRequested(VisitFacts, type="visits.request.information_requested.v1"):
+    """An officer needs to know more before deciding."""
+
+    question: Text
+    people: MinistryPeople
+
+
+class RequestApproved(VisitFacts, type="visits.request.approved.v1"):
+    """An officer approved the request: a programme is to be scheduled."""
+
+    subject: Text
+    needs: Needs
+    people: DelegationPeople
+
+
+class RequestDeclined(VisitFacts, type="visits.request.declined.v1"):
+    """An officer declined the request."""
+
+    reason: Text
+    people: MinistryPeople
+
+
+class RequestWithdrawn(VisitFacts, type="visits.request.withdrawn.v1"):
+    """The ministry withdrew its request."""
+
+    reason: Text
+    people: MinistryPeople
+
+
+class VisitConfirmed(VisitFacts, type="visits.visit.confirmed.v1"):
+    """The ministry accepted the proposed programme."""
+
+    release: int = Field(ge=1, description="The programme release that was accepted.")
+    people: MinistryPeople
+
+
+class VisitCancelled(VisitFacts, type="visits.visit.cancelled.v1"):
+    """The Centre cancelled the visit, or a proposal stayed unanswered."""
+
+    reason: Text
+    people: MinistryPeople
+
+
+class VisitCompleted(VisitFacts, type="visits.visit.completed.v1"):
+    """The last session of the programme is over."""
+
+    completed_at: AwareDatetime
+    report_due: date
+    people: MinistryPeople
+
+
+class ReportOverdue(VisitFacts, type="visits.visit.report_overdue.v1"):
+    """The visit's report was due and is not there."""
+
+    report_due: date
+    people: MinistryPeople
+
+
+class VisitReported(VisitFacts, type="visits.visit.reported.v1"):
+    """The report of the visit was handed in."""
+
+    summary: Text
+    people: MinistryPeople

@@ -1,0 +1,229 @@
+"""Consumption against a real database: each event once, a key in order, poison parked."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from aiokafka import ConsumerRecord
+from prometheus_client import CollectorRegistry
+
+from runtime import operations
+from runtime.inbox import Inbox
+from runtime.kafka import headers_of
+from runtime.parking import Parking
+from runtime.transaction import Transaction, Transactions, new_id
+from schemas.event import Event, new_event
+from schemas.visits import MinistryPeople, RequestDeclined
+from tests.conftest import Database, OpenTransactions
+
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+PEOPLE = MinistryPeople.model_validate(
+    {"focal_points": [{"name": {"latin": "A B", "arabic": "ا ب"}, "email": "a@ministry.example"}]}
+)
+
+
+def declined(reason: str, subject: str) -> Event[RequestDeclined]:
+    return new_event(
+        RequestDeclined(
+            reference="V-1", revision=1, country="QA", ministry="M", reason=reason, people=PEOPLE
+        ),
+        id=new_id(),
+        time=NOW,
+        subject=subject,
+        correlationid=new_id(),
+        causationid=None,
+    )
+
+
+def record(event: Event[Any], offset: int = 0) -> ConsumerRecord:
+    headers = headers_of(event.type, str(event.id), str(event.correlationid))
+    return raw(event.model_dump_json().encode(), key=event.subject, offset=offset, headers=headers)
+
+
+def raw(
+    value: bytes | None,
+    *,
+    key: str | None = "visit-1",
+    offset: int = 0,
+    headers: Sequence[tuple[str, bytes]] = (),
+) -> ConsumerRecord:
+    return ConsumerRecord(
+        "visits", 0, offset, 0, 0, None if key is None else key.encode(), value, None, 0, 0, tuple(headers)
+    )
+
+
+class Seen:
+    """A handler that counts its effect in the database and fails on demand."""
+
+    def __init__(self) -> None:
+        self.failing: set[str] = set()
+        self.calls: list[str] = []
+
+    async def __call__(self, tx: Transaction, event: Event[RequestDeclined]) -> None:
+        self.calls.append(event.data.reason)
+        if event.data.reason in self.failing:
+            raise ValueError("this one never works")
+        tx.emit(event.data, subject=event.subject)
+
+
+class Bench:
+    def __init__(self, transactions: Transactions, admin: asyncpg.Connection) -> None:
+        self.transactions = transactions
+        self.admin = admin
+        self.seen = Seen()
+        self.inbox = Inbox(transactions, {RequestDeclined.TYPE: self.seen}, Parking(), CollectorRegistry())
+
+    async def emitted(self) -> list[str]:
+        rows = await self.admin.fetch("SELECT payload FROM eventlog.outbox ORDER BY seq")
+        return [json.loads(row["payload"])["data"]["reason"] for row in rows]
+
+    async def parked(self) -> list[asyncpg.Record]:
+        return await self.admin.fetch(
+            "SELECT * FROM eventlog.parked WHERE state = 'parked' ORDER BY position"
+        )
+
+
+@pytest.fixture
+async def bench(transactions: OpenTransactions, database: Database):
+    admin = await asyncpg.connect(database.admin)
+    yield Bench(await transactions("eventlog"), admin)
+    await admin.close()
+
+
+async def test_a_batch_is_handled_in_order_and_each_event_once(bench: Bench) -> None:
+    events = [declined(str(n), f"visit-{n % 3}") for n in range(9)]
+    records = tuple(record(event, n) for n, event in enumerate(events))
+    await bench.inbox.consume(records)
+    await bench.inbox.consume(records + records[:4])
+    assert await bench.emitted() == [str(n) for n in range(9)]
+
+
+async def test_what_is_emitted_carries_correlation_and_cause(bench: Bench) -> None:
+    event = declined("x", "visit-1")
+    await bench.inbox.consume((record(event),))
+    row = await bench.admin.fetchrow("SELECT correlation, payload FROM eventlog.outbox")
+    assert row["correlation"] == event.correlationid
+    assert f'"causationid":"{event.id}"'.encode() in row["payload"]
+
+
+async def test_a_failing_record_is_parked_with_the_later_ones_of_its_key_and_no_others(bench: Bench) -> None:
+    bench.seen.failing = {"bad"}
+    first, bad, later = declined("first", "a"), declined("bad", "a"), declined("later", "a")
+    other = declined("other", "b")
+    await bench.inbox.consume(tuple(record(e, n) for n, e in enumerate((first, bad, other, later))))
+    assert sorted(await bench.emitted()) == ["first", "other"]
+    assert [row["id"] for row in await bench.parked()] == [bad.id, later.id]
+    await bench.inbox.consume((record(declined("much later", "a"), 9),))
+    assert len(await bench.parked()) == 3
+
+
+async def test_a_redrive_takes_a_key_in_order_once_the_cause_is_gone(bench: Bench) -> None:
+    bench.seen.failing = {"bad"}
+    events = [declined(reason, "a") for reason in ("bad", "later", "last")]
+    await bench.inbox.consume(tuple(record(event, n) for n, event in enumerate(events)))
+    await _redrive(bench, "a")
+    assert len(await bench.parked()) == 3, "the cause is still there"
+    assert await bench.emitted() == []
+    bench.seen.failing = set()
+    for _ in events:
+        await _redrive(bench, "a")
+    assert await bench.emitted() == ["bad", "later", "last"]
+    assert await bench.parked() == []
+    await bench.inbox.consume(tuple(record(event, n) for n, event in enumerate(events)))
+    assert await bench.emitted() == ["bad", "later", "last"]
+
+
+async def _redrive(bench: Bench, key: str) -> None:
+    async with bench.transactions() as tx:
+        await bench.inbox.redrive(tx, key)
+
+
+async def test_a_discarded_message_stays_away_and_needs_a_reason(bench: Bench) -> None:
+    bench.seen.failing = {"bad"}
+    bad = declined("bad", "a")
+    await bench.inbox.consume((record(bad),))
+    async with bench.transactions() as tx:
+        await operations.discard(tx, bad.id, "sent by mistake", "ops")
+    await bench.inbox.consume((record(bad), record(declined("next", "a"), 1)))
+    assert await bench.parked() == []
+    assert (await bench.admin.fetchval("SELECT count(*) FROM eventlog.parked")) == 1
+    with pytest.raises(asyncpg.CheckViolationError):
+        await bench.admin.execute("UPDATE eventlog.parked SET reason = ''")
+
+
+GOOD = declined("good", "visit-1")
+HEADERS = headers_of(RequestDeclined.TYPE, str(GOOD.id), str(GOOD.correlationid))
+
+
+@pytest.mark.parametrize(
+    ("value", "headers"),
+    [
+        (b"\x80\xff\x00random", ()),
+        (b"\x80\xff\x00random", HEADERS),
+        (None, ()),
+        (None, HEADERS),
+        (b"[1, 2", ()),
+        (b"{}", ()),
+        (b'{"type": "visits.request.declined.v1", "id": "not a uuid"}', ()),
+        (b'{"type": "visits.request.declined.v1", "id": "%s"}' % str(GOOD.id).encode(), ()),
+        (GOOD.model_dump_json().encode(), [("ce_type", b"\xff"), ("ce_id", b"\xfe")]),
+        (GOOD.model_dump_json().encode(), [("ce_type", RequestDeclined.TYPE.encode()), ("ce_id", b"\xfe")]),
+        (b"[" * 100_000, ()),
+        (b"x" * 2_000_000, HEADERS),
+    ],
+)
+async def test_poison_is_parked_as_it_came_and_harms_no_other_key(
+    bench: Bench, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+) -> None:
+    neighbour = declined("fine", "another")
+    await bench.inbox.consume((raw(value, headers=headers), record(neighbour, 1)))
+    (row,) = await bench.parked()
+    assert row["value"] == value
+    assert row["key"] == "visit-1"
+    assert await bench.emitted() == ["fine"]
+    await bench.inbox.consume((raw(value, headers=headers),))
+    assert len(await bench.parked()) == 1, "a repeated delivery is parked once"
+
+
+async def test_poison_without_a_key_holds_nothing_back(bench: Bench) -> None:
+    await bench.inbox.consume((raw(b"\xff", key=None), raw(b"\xfe", key=None, offset=1)))
+    causes = [row["cause"] for row in await bench.parked()]
+    assert len(causes) == 2
+    assert not any("held behind" in cause for cause in causes)
+
+
+async def test_a_type_that_concerns_another_service_is_passed_over(bench: Bench) -> None:
+    headers = headers_of("visits.request.imagined.v7", str(new_id()), str(new_id()))
+    await bench.inbox.consume((raw(b"{}", headers=headers),))
+    assert await bench.parked() == []
+
+
+async def test_an_outage_parks_nothing_and_leaves_the_batch_unread(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(_seconds: float) -> None:
+        return
+
+    monkeypatch.setattr("runtime.inbox.asyncio.sleep", at_once)
+
+    async def broken(_tx: Transaction, _event: Event[Any]) -> None:
+        raise ConnectionResetError
+
+    bench.inbox = Inbox(bench.transactions, {RequestDeclined.TYPE: broken}, Parking(), CollectorRegistry())
+    with pytest.raises(ConnectionResetError):
+        await bench.inbox.consume((record(declined("x", "a")),))
+    assert await bench.parked() == []
+    assert await bench.admin.fetchval("SELECT count(*) FROM eventlog.inbox") == 0
+
+
+async def test_an_event_whose_key_is_another_visits_is_refused(bench: Bench) -> None:
+    event = declined("x", "visit-2")
+    headers = headers_of(event.type, str(event.id), str(event.correlationid))
+    await bench.inbox.consume((raw(event.model_dump_json().encode(), key="visit-1", headers=headers),))
+    (row,) = await bench.parked()
+    assert row["id"] == event.id
+    assert isinstance(row["id"], UUID)
