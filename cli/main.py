@@ -2,9 +2,10 @@
 
 import typer
 
-from cli import client, ops, serve, up
+from cli import bench, client, demo, ops, serve, up
 from cli.log import log_app
 from cli.parked import parked_app
+from cli.schemas import schemas_app
 
 app = typer.Typer(
     name="wafd",
@@ -15,12 +16,15 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(serve.migrate)
 app.command()(up.up)
+app.command()(demo.demo)
 app.command()(client.submit)
 app.command()(ops.lag)
 app.command()(ops.recover)
+app.add_typer(bench.bench_app, name="bench")
 app.add_typer(client.client_app, name="client")
 app.add_typer(log_app, name="log")
 app.add_typer(parked_app, name="parked")
+app.add_typer(schemas_app, name="schemas")
 
 
 def main() -> None:

@@ -42,6 +42,8 @@ def export(*, as_json: AsJson = False) -> None:
         problems = refusal.problems
     except ModuleNotFoundError as missing:
         raise _failure(NOT_INSTALLED.format(name=missing.name)) from missing
+    except OSError as denied:
+        raise _failure(f"{denied.filename} cannot be written: {denied.strerror}.") from denied
     if as_json:
         found = [asdict(problem) for problem in problems]
         _print_json({"ok": not problems, "written": [str(path) for path in written], "problems": found})

@@ -189,7 +189,7 @@ class Inbox:
                 if attempt == ATTEMPTS:
                     await self._park(item, error, attempts=attempt)
                 else:
-                    await asyncio.sleep(0.05 * 4**attempt)
+                    await asyncio.sleep(0.05 * 2**attempt)
             else:
                 return
 

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker
+from faststream.kafka import KafkaBroker, Topic
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from prometheus_client import CollectorRegistry
@@ -104,14 +104,14 @@ class Subscription:
         self.broker = KafkaBroker(
             settings.kafka,
             client_id=f"wafd-{service}",
-            logger=logging.getLogger("faststream"),
+            logger=logging.getLogger("wafd.kafka"),
+            log_level=logging.DEBUG,  # of what it says about every batch; errors keep theirs
             graceful_timeout=12,
             middlewares=[KafkaPrometheusMiddleware(registry=registry, app_name=f"wafd-{service}")],
             apply_types=False,
-            allow_auto_create_topics=False,
         )
         self.subscriber: BatchSubscriber = self.broker.subscriber(
-            *topics,
+            *(Topic(name, declare=False) for name in topics),
             batch=True,
             group_id=f"wafd-{service}",
             max_records=settings.batch_records,

@@ -1,0 +1,1 @@
+"""Measurements that `wafd bench` runs."""
