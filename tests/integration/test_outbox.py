@@ -1,0 +1,208 @@
+"""The relay against a real database and broker: in order, at least once, whatever commits late."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+
+from embedded.broker import Broker
+from runtime.kafka import TOPICS, ensure_topics, new_producer
+from runtime.outbox import Relay
+from runtime.settings import Settings
+from runtime.transaction import Transaction, Transactions, new_id
+from schemas.eventlog import OperatorActed, OperatorPeople
+from tests.conftest import Database, OpenTransactions
+
+
+def acted(what: str) -> OperatorActed:
+    return OperatorActed(action=what, target="t", reason="r", people=OperatorPeople(operator="o"))
+
+
+@pytest.fixture
+async def settings(broker: Broker, database: Database) -> Settings:
+    made = Settings.model_validate(
+        {"database": database.admin, "kafka": broker.address, "kafka_session_seconds": 2}
+    )
+    await ensure_topics(made)
+    return made
+
+
+@pytest.fixture
+async def producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    made = new_producer(settings, "test")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def published(broker: Broker, run: str) -> list[tuple[str, str]]:
+    """(key, action) of the events whose key begins with ``run``, in order within a partition."""
+    consumer = AIOKafkaConsumer("eventlog", bootstrap_servers=broker.address, auto_offset_reset="earliest")
+    await consumer.start()
+    found = []
+    while batches := await consumer.getmany(timeout_ms=1000):
+        for records in batches.values():
+            pairs = [(r.key.decode(), json.loads(r.value)["data"]["action"]) for r in records]
+            found += [(key.removeprefix(run), action) for key, action in pairs if key.startswith(run)]
+    await consumer.stop()
+    return found
+
+
+@pytest.fixture
+def run() -> str:
+    """What the keys of one test begin with."""
+    return f"{new_id()}/"
+
+
+async def drain(relay: Relay) -> None:
+    relay.stop()
+    async with asyncio.timeout(20):
+        await relay.run()
+
+
+async def test_events_of_a_key_are_published_in_the_order_of_their_commits(
+    transactions: OpenTransactions, producer: AIOKafkaProducer, broker: Broker, run: str
+) -> None:
+    open_ = await transactions("eventlog")
+    for n in range(40):
+        async with open_() as tx:
+            tx.emit(acted(f"{n}a"), subject=f"{run}key-{n % 4}")
+            tx.emit(acted(f"{n}b"), subject=f"{run}key-{n % 4}")
+    await drain(Relay(open_.pool, producer, 7, CollectorRegistry()))
+    found = await published(broker, run)
+    assert len(found) == 80
+    for key in range(4):
+        expected = [f"{n}{part}" for n in range(40) if n % 4 == key for part in "ab"]
+        assert [action for k, action in found if k == f"key-{key}"] == expected
+
+
+async def test_a_lower_sequence_that_commits_late_is_published(
+    transactions: OpenTransactions, producer: AIOKafkaProducer, broker: Broker, run: str
+) -> None:
+    open_ = await transactions("eventlog")
+    slow_wrote, may_commit = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        async with open_.pool.acquire() as connection, connection.transaction():
+            tx = Transaction(connection, datetime.now(UTC), new_id(), None)
+            tx.emit(acted("slow"), subject=f"{run}a")
+            await connection.execute(
+                "INSERT INTO outbox (id, topic, key, type, correlation, payload) VALUES ($1,$2,$3,$4,$5,$6)",
+                *tx.outgoing[0],
+            )
+            slow_wrote.set()
+            await may_commit.wait()
+
+    task = asyncio.create_task(slow())
+    await slow_wrote.wait()
+    async with open_() as tx:
+        tx.emit(acted("fast"), subject=f"{run}b")
+    await drain(Relay(open_.pool, producer, 500, CollectorRegistry()))
+    may_commit.set()
+    await task
+    await drain(Relay(open_.pool, producer, 500, CollectorRegistry()))
+    assert sorted(action for _, action in await published(broker, run)) == ["fast", "slow"]
+
+
+class DeadBroker:
+    """A producer whose broker acknowledges only some keys."""
+
+    def __init__(self, refused: set[str]) -> None:
+        self.refused = refused
+
+    async def send(self, topic: str, value: bytes, *, key: bytes, headers: object) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if key.decode() in self.refused:
+            future.set_exception(KafkaError("not acknowledged"))
+        else:
+            future.set_result(None)
+        return future
+
+
+async def test_only_what_the_broker_acknowledged_counts_as_published(
+    transactions: OpenTransactions, database: Database
+) -> None:
+    open_ = await transactions("eventlog")
+    async with open_() as tx:
+        for subject in ("good", "bad", "good", "bad"):
+            tx.emit(acted(subject), subject=subject)
+    relay = Relay(open_.pool, DeadBroker({"bad"}), 500, CollectorRegistry())
+    admin = await asyncpg.connect(database.admin)
+    async with open_.pool.acquire() as connection:
+        with pytest.raises(KafkaError):
+            await relay.publish_once(connection)
+    rows = await admin.fetch("SELECT key, published_at IS NOT NULL AS done FROM eventlog.outbox ORDER BY seq")
+    assert [(row["key"], row["done"]) for row in rows] == [
+        ("good", True), ("bad", False), ("good", True), ("bad", False),
+    ]  # fmt: skip
+    await admin.close()
+
+
+async def test_of_two_relays_one_leads_and_the_other_takes_over(
+    transactions: OpenTransactions, producer: AIOKafkaProducer, broker: Broker, run: str
+) -> None:
+    open_ = await transactions("eventlog")
+    other = await transactions("eventlog")
+    relays = [Relay(t.pool, producer, 500, CollectorRegistry()) for t in (open_, other)]
+    running = [asyncio.create_task(relay.run()) for relay in relays]
+    async with open_() as tx:
+        tx.emit(acted("first"), subject=f"{run}a")
+    await asyncio.sleep(1.5)
+    relays[0].stop()
+    await running[0]
+    async with open_() as tx:
+        tx.emit(acted("second"), subject=f"{run}a")
+    await asyncio.sleep(2)
+    relays[1].stop()
+    await running[1]
+    assert await published(broker, run) == [("a", "first"), ("a", "second")]
+
+
+async def test_a_transaction_that_fails_emits_nothing(
+    transactions: OpenTransactions, database: Database
+) -> None:
+    open_ = await transactions("eventlog")
+    with pytest.raises(RuntimeError):
+        async with open_() as tx:
+            tx.emit(acted("never"), subject="a")
+            raise RuntimeError
+    admin = await asyncpg.connect(database.admin)
+    assert await admin.fetchval("SELECT count(*) FROM eventlog.outbox") == 0
+    await admin.close()
+
+
+async def test_a_savepoint_that_fails_takes_back_what_it_emitted(transactions: OpenTransactions) -> None:
+    open_: Transactions = await transactions("eventlog")
+    async with open_() as tx:
+        tx.emit(acted("kept"), subject="a")
+        with pytest.raises(RuntimeError):
+            async with tx.attempt() as inner:
+                inner.emit(acted("taken back"), subject="a")
+                raise RuntimeError
+    payloads = await open_.pool.fetch("SELECT payload FROM outbox")
+    assert [json.loads(row["payload"])["data"]["action"] for row in payloads] == ["kept"]
+
+
+async def test_an_event_too_large_for_a_broker_is_refused_before_it_blocks_the_relay(
+    transactions: OpenTransactions,
+) -> None:
+    open_ = await transactions("eventlog")
+    large = OperatorActed.model_construct(
+        action="a", target="t", reason="x" * 1_000_000, people=OperatorPeople(operator="o")
+    )
+    with pytest.raises(ValueError, match="can be published"):
+        async with open_() as tx:
+            tx.emit(large, subject="a")
+
+
+async def test_every_topic_exists_after_the_start(settings: Settings, broker: Broker) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=broker.address)
+    await consumer.start()
+    assert set(TOPICS) <= await consumer.topics()
+    await consumer.stop()
