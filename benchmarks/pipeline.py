@@ -258,5 +258,5 @@ def _answered(event: Event[RequestApproved]) -> tuple[Any, ...]:
         correlationid=event.correlationid,
         causationid=event.id,
     )
-    payload = out.model_dump_json(exclude_none=True).encode()
+    payload = out.model_dump_json().encode()
     return out.id, topic_of(out.type), out.subject, out.type, out.correlationid, payload

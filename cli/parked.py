@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from rich.table import Table
 from cli.target import SERVICES, admin_dsn, command, connect, operator
 from runtime import operations
 from runtime.errors import OperationError, UsageError
+from runtime.parking import HELD
 
 parked_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 
@@ -32,19 +34,21 @@ async def list_parked(
     everything: Annotated[bool, typer.Option("--all", help="Also what was redriven or discarded.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List parked messages, the oldest of each service first."""
+    """List parked messages: those that failed, with how many are held behind each (--json: every one)."""
     found = await _find(service, key, fingerprint, state=None if everything else "parked")
     if as_json:
         for name, row in found:
             print(json.dumps({"service": name, **_facts(row)}, default=str, ensure_ascii=False))
         return
-    table = Table("service", "id", "key", "type", "state", "cause", "fingerprint", "parked at")
+    behind = Counter((name, row["key"]) for name, row in found if row["state"] == "parked")
+    table = Table("service", "id", "type", "state", "cause", "held behind it", "parked at")
     for name, row in found:
-        table.add_row(
-            name, str(row["id"]), row["key"], row["type"] or "?", row["state"], row["cause"],
-            row["fingerprint"], f"{row['parked_at']:%Y-%m-%d %H:%M:%S}",
-        )  # fmt: skip
-    Console(width=None if Console().is_terminal else 200).print(table if found else "nothing is parked")
+        if everything or not row["cause"].startswith(HELD):
+            table.add_row(
+                name, str(row["id"]), row["type"] or "?", row["state"], row["cause"],
+                str(behind[name, row["key"]] - 1), f"{row['parked_at']:%Y-%m-%d %H:%M:%S}",
+            )  # fmt: skip
+    Console(width=None if Console().is_terminal else 180).print(table if found else "nothing is parked")
 
 
 @parked_app.command()
@@ -84,15 +88,19 @@ async def redrive(
     found = await _find(service, key, fingerprint, id_=id_)
     if not found:
         raise OperationError("nothing that is parked matches: see `wafd parked list`")
+    failed = []
     for name in dict.fromkeys(name for name, _ in found):
         keys = sorted({row["key"] for owner, row in found if owner == name})
         if dry_run:
             print(f"{name}: would redrive {len(keys)} key(s): {', '.join(keys)}")
         else:
-            await _redrive(name, keys, seconds)
+            failed += await _redrive(name, keys, seconds)
+    if failed:
+        raise OperationError(f"{failed[0]['id']} failed again: {failed[0]['cause']}")
 
 
-async def _redrive(service: str, keys: Sequence[str], seconds: float) -> None:
+async def _redrive(service: str, keys: Sequence[str], seconds: float) -> list[asyncpg.Record]:
+    """Redrive and wait for the outcome; returns what is still parked."""
     async with operations.operating(admin_dsn(), service) as transactions:
         async with transactions() as tx:
             await operations.ask_redrive(tx, keys, operator())
@@ -107,8 +115,7 @@ async def _redrive(service: str, keys: Sequence[str], seconds: float) -> None:
             ) from None
         left = [row for key in keys for row in await operations.parked(connection, key=key)]
     print(f"{service}: {len(keys)} key(s) redriven, {len(left)} message(s) still parked")
-    if left:
-        raise OperationError(f"{left[0]['id']} failed again: {left[0]['cause']}")
+    return left
 
 
 @parked_app.command()

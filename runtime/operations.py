@@ -73,12 +73,10 @@ async def republish(connection: asyncpg.Connection) -> int:
 
 
 def _account(tx: Transaction, action: str, target: str, reason: str, operator: str) -> None:
-    tx.emit(
-        OperatorActed(
-            action=action, target=target[:300], reason=reason, people=OperatorPeople(operator=operator)
-        ),
-        subject=target[:200],
-    )
+    people = OperatorPeople(operator=operator)
+    acted = OperatorActed(action=action, target=target[:300], reason=reason, people=people)
+    # A key of their own: under the target's they would be held behind what is parked.
+    tx.emit(acted, subject="operators")
 
 
 async def backlog(connection: asyncpg.Connection) -> tuple[int, float]:

@@ -15,13 +15,21 @@ from runtime.transaction import Transaction, Transactions
 SQL = load_queries(__file__)
 
 
+HELD = "held behind"
+"""How the cause of a good record begins that waits for an earlier one of its key."""
+
+
 class Poison(Exception):
     """A record that no attempt will get handled."""
 
 
-def held_behind(key: str) -> Poison:
+class Held(Poison):
+    """A good record that waits for an earlier one of its key."""
+
+
+def held_behind(key: str) -> Held:
     """Say why a good record is parked: an earlier one of its key is."""
-    return Poison(f"held behind an earlier message of the key {key}")
+    return Held(f"{HELD} an earlier message of the key {key}")
 
 
 def why(error: Exception) -> str:
@@ -33,6 +41,8 @@ def why(error: Exception) -> str:
         return f"not a valid event ({places})"
     if isinstance(error, asyncpg.PostgresError):  # its detail quotes rows
         return f"{type(error).__name__}: {error.args[0] if error.args else ''}"
+    if isinstance(error, Poison):
+        return str(error)
     return f"{type(error).__name__}: {error}"[:500]
 
 
@@ -40,8 +50,7 @@ def fingerprint(error: Exception) -> str:
     """Identify the kind of a failure: its class and the place it was raised at, 12 hexadecimal digits."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].name}" if frames else ""
-    words = place if not isinstance(error, Poison) else "held"
-    return hashlib.sha256(f"{type(error).__qualname__}|{words}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{type(error).__qualname__}|{place}".encode()).hexdigest()[:12]
 
 
 class Parking:

@@ -68,7 +68,7 @@ class Transaction:
             correlationid=self.correlation_id,
             causationid=self.causation_id,
         )
-        payload = event.model_dump_json(exclude_none=True).encode()
+        payload = event.model_dump_json().encode()
         if len(payload) > LARGEST_EVENT:
             raise ValueError(
                 f"{event.type} has {len(payload)} bytes; at most {LARGEST_EVENT} can be published"

@@ -18,11 +18,11 @@ ANNOTATIONS = frozenset(
     {"$comment", "$defs", "$id", "$schema", "default", "deprecated", "description", "discriminator"}
     | {"examples", "title"}
 )
-# Keywords that jsoncompat was seen to judge rightly; in all others any change counts as breaking.
+# Keywords that jsoncompat was seen to judge rightly; in all others any change counts as breaking. A union
+# or list that is built differently is among those, for what jsoncompat misses could hide in its parts.
 JUDGED = frozenset(
-    {"additionalProperties", "anyOf", "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "items"}
-    | {"maximum", "maxItems", "maxLength", "minimum", "minItems", "minLength", "prefixItems"}
-    | {"properties", "required", "type", "uniqueItems"}
+    {"const", "enum", "exclusiveMaximum", "exclusiveMinimum", "maximum", "maxItems", "maxLength"}
+    | {"minimum", "minItems", "minLength", "type", "uniqueItems"}
 )
 OLD_MESSAGES = "new code may refuse old messages"
 NEW_MESSAGES = "old code may refuse new messages"
@@ -67,9 +67,7 @@ class _Walk:
             yield from self._fields(kept, current, place)
             if _closed(kept) != _closed(current):
                 descended.add("additionalProperties")
-                yield Break(
-                    place, "unknown fields are refused on one side only, so no field could be added"
-                )
+                yield Break(place, "unknown fields are refused on one side only, so no field could be added")
         for keyword, pairs in self._children(kept, current):
             descended.add(keyword)
             for suffix, (old, new) in pairs.items():
@@ -137,6 +135,8 @@ def _closed(node: Schema) -> bool:
 def _facts(node: Schema, descended: set[str]) -> Schema:
     """What a node demands, without what is compared elsewhere; a tagged union reads as any union."""
     facts = {key: value for key, value in node.items() if key not in ANNOTATIONS | descended}
+    if facts.get("additionalProperties") is True:  # that is what a schema says that does not mention it
+        del facts["additionalProperties"]
     if "oneOf" in facts:
         facts["anyOf"] = facts.pop("oneOf")
     return facts

@@ -71,7 +71,7 @@ def check_contracts(kept: Path, page: Path) -> list[Problem]:
     """Compare the kept schemas and the page about the events with the code; breaking ones come first."""
     current = current_schemas()
     problems = [*_of_kept(kept, current), *_of_new(kept, current)]
-    if not page.is_file() or page.read_text(encoding="utf-8") != events_page(current):
+    if not page.is_file() or page.read_bytes() != events_page(current).encode():
         problems.append(_stale("docs/events.md", "the page does not say what the code says"))
     return sorted(problems, key=lambda problem: not problem.breaking)
 
@@ -100,19 +100,24 @@ def _write(path: Path, content: bytes) -> bool:
 
 def _of_kept(kept: Path, current: dict[str, Schema]) -> Iterator[Problem]:
     for path in sorted(kept.glob("*.json")):
-        text = path.read_text(encoding="utf-8")
-        try:
-            schema = json.loads(text)
-        except ValueError:
-            yield Problem(path.stem, "", f"{path.name} is not JSON", "restore the kept file", breaking=True)
-            continue
-        if path.stem not in current:
+        type_, schema = path.stem, _read(path)
+        if schema is None:
+            yield Problem(type_, "", f"{path.name} is no JSON object", "restore the kept file", breaking=True)
+        elif type_ not in current:
             remedy = "keep its class, a type is retired by no longer emitting it"
-            yield Problem(path.stem, "", "the event type is gone", remedy, breaking=True)
-            continue
-        yield from compare(path.stem, schema, current[path.stem])
-        if schema == current[path.stem] and text != schema_text(schema):
-            yield _stale(path.stem, "the kept file is laid out differently")
+            yield Problem(type_, "", "the event type is gone", remedy, breaking=True)
+        elif schema != current[type_]:
+            yield from compare(type_, schema, current[type_])
+        elif path.read_bytes() != schema_text(schema).encode():
+            yield _stale(type_, "the kept file is laid out differently")
+
+
+def _read(path: Path) -> Schema | None:
+    try:
+        schema = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    return schema if isinstance(schema, dict) else None
 
 
 def _of_new(kept: Path, current: dict[str, Schema]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Events of the `eventlog` service: what operators did. Key: what they did it to."""
+"""Events of the `eventlog` service: what operators did. Key: `operators`."""
 
 from schemas.event import EventData, Frozen
 from schemas.terms import Line, Text

@@ -69,7 +69,10 @@ class Stack:
         """The child process whose command line holds all ``words``."""
         assert self.process is not None
         for child in psutil.Process(self.process.pid).children(recursive=True):
-            line = " ".join(child.cmdline())
+            try:
+                line = " ".join(child.cmdline())
+            except psutil.Error:  # it has just ended
+                continue
             if all(word in line for word in words):
                 return child
         raise AssertionError(f"no child process with {words}")

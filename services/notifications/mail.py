@@ -1,0 +1,205 @@
+"""E-mail: one notice as a MIME message, and its hand-over to the mail server."""
+
+import asyncio
+import re
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import aiosmtplib
+
+from schemas.terms import NoticeLanguage
+from services.notifications.invitation import Invitation
+from services.notifications.render import Letter, one_line
+
+StartTls = Literal["required", "offered", "never"]
+
+_TOTAL = 3
+"""A whole delivery may take this many times the time-out of one exchange with the server."""
+
+
+_FAREWELL_SECONDS = 1
+
+
+class Refused(Exception):
+    """The message cannot be delivered to this recipient, now or later."""
+
+
+class Delayed(Exception):
+    """The message was not delivered this time; later it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whom messages come from, who reads the answers, and the domain of their ids."""
+
+    address: str
+    name: str
+    replies: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message to one recipient, as it was rendered when its cause happened."""
+
+    notice: UUID
+    address: str
+    name: str | None
+    language: NoticeLanguage
+    letter: Letter
+    invitations: tuple[Invitation, ...]
+
+
+def compose(mail: Mail, sender: Sender, date: datetime) -> EmailMessage:
+    """Build the message; the same notice always has the same Message-ID.
+
+    A single invitation is an alternative of the text, which mail clients show with buttons to
+    answer; several are parts of their own, since clients read one object a message and only the
+    first event of an object. Raises `Refused` when the address fits in no header.
+    """
+    message = EmailMessage(policy=SMTP if mail.address.isascii() else SMTPUTF8)
+    message["From"] = _address(sender.name, sender.address)
+    message["To"] = _address(mail.name or "", mail.address)
+    message["Reply-To"] = _address(sender.name, sender.replies)
+    message["Subject"] = one_line(mail.letter.subject)
+    message["Date"] = date
+    message["Message-ID"] = f"<{mail.notice}@{sender.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.letter.text, charset="utf-8")
+    message.add_alternative(mail.letter.html, subtype="html", charset="utf-8")
+    _add_invitations(message, mail.invitations)
+    message["Content-Language"] = mail.language  # last, or it moves into the first part
+    return message
+
+
+def _address(name: str, address: str) -> Address:
+    # Given in two parts: `addr_spec` takes no local part beyond ASCII.
+    local, at, domain = address.rpartition("@")
+    if not (local and at and domain) or one_line(address) != address:
+        raise Refused("the address is none that a mail header can hold")
+    return Address(one_line(name), local, domain)
+
+
+def _add_invitations(message: EmailMessage, invitations: tuple[Invitation, ...]) -> None:
+    if len(invitations) == 1:
+        single = invitations[0]
+        message.add_alternative(
+            single.ics, subtype="calendar", charset="utf-8", params={"method": single.method}
+        )
+        return
+    for each in invitations:
+        message.add_attachment(
+            each.ics,
+            subtype="calendar",
+            charset="utf-8",
+            filename=each.filename,
+            params={"method": each.method, "name": each.filename},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The way to the mail server: one connection a message, closed after it."""
+
+    host: str
+    port: int
+    tls: bool
+    start_tls: StartTls
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    seconds: float = 20
+    context: ssl.SSLContext | None = None
+
+    async def deliver(self, message: EmailMessage, address: str) -> None:
+        """Hand ``message`` over; returns when the server has taken it.
+
+        Raises `Refused` when the server rejects the recipient or the message for good, `Delayed`
+        when it says later, cannot be reached, or rejects the Centre itself (a wrong setting must
+        not lose notices). The reasons name no person.
+        """
+        client = self._client()
+        try:
+            async with asyncio.timeout(_TOTAL * self.seconds):
+                await client.connect()
+                await client.send_message(message, recipients=[address])
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _answer("the recipient", *_reply(error.recipients[0])) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise _answer("the message", *_reply(error)) from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise Delayed(f"the mail server refused the Centre: {_code(*_reply(error))}") from error
+        except OSError as error:
+            raise Delayed(f"the mail server cannot be reached: {type(error).__name__}") from error
+        except aiosmtplib.SMTPException as error:
+            if not address.isascii() and isinstance(error, aiosmtplib.SMTPNotSupported):
+                raise Refused("the mail server takes no addresses beyond ASCII") from error
+            raise Delayed("the mail server lacks what the settings require") from error
+        finally:
+            await _leave(client)
+
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            username=self.user,
+            password=self.password,
+            use_tls=self.tls,
+            start_tls={"required": True, "offered": None, "never": False}[self.start_tls],
+            timeout=self.seconds,
+            tls_context=self.context,
+        )
+
+
+def post(url: str, start_tls: StartTls) -> Post:
+    """Read ``smtp://[user:password@]host[:port]`` or ``smtps://…``.
+
+    Raises `ValueError` when it is neither, or when the password would travel in the clear.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError("write smtp://host:port or smtps://host:port, with user:password@ if needed")
+    tls = parts.scheme == "smtps"
+    if parts.username and not tls and start_tls != "required":
+        raise ValueError(
+            "a password needs smtps:// or WAFD_SMTP_STARTTLS=required, or it travels in the clear"
+        )
+    return Post(
+        host=parts.hostname,
+        port=parts.port or (465 if tls else 25),
+        tls=tls,
+        start_tls="never" if tls else start_tls,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say good-bye; what goes wrong now changes nothing about the message."""
+    with suppress(aiosmtplib.SMTPException, OSError):
+        async with asyncio.timeout(_FAREWELL_SECONDS):
+            await client.quit()
+    client.close()
+
+
+def _reply(error: aiosmtplib.SMTPResponseException) -> tuple[int, str]:
+    return error.code, error.message
+
+
+def _code(code: int, text: str) -> str:
+    """The codes alone: a server's words often repeat the address."""
+    enhanced = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", text)
+    return f"{code} {enhanced.group()}" if enhanced else str(code)
+
+
+def _answer(what: str, code: int, text: str) -> Refused | Delayed:
+    if 500 <= code < 600:  # noqa: PLR2004 -- RFC 5321, 4.2.1
+        return Refused(f"the mail server refused {what}: {_code(code, text)}")
+    return Delayed(f"the mail server put off {what}: {_code(code, text)}")

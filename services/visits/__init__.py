@@ -1,0 +1,1 @@
+"""Requests of foreign ministries for delegation visits: taken in, decided, seen through."""

@@ -1,0 +1,103 @@
+"""Clients and their API keys, as the command line administers and the HTTP edge recognises them."""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from services.visits.store import SQL
+
+_KEY = re.compile(r"wafd_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
+_PREFIX_ALPHABET = string.ascii_lowercase + string.digits
+_NO_DIGEST = bytes(32)
+
+
+class Role(StrEnum):
+    """What a client may do."""
+
+    MINISTRY = "ministry"
+    OFFICER = "officer"
+    APPROVER = "approver"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is asking."""
+
+    id: UUID
+    name: str
+    country: str
+    role: Role
+
+
+class Credentials(NamedTuple):
+    """A new client's key; ``api_key`` is shown once and kept nowhere."""
+
+    client_id: UUID
+    prefix: str
+    api_key: str
+
+
+class KnownClient(NamedTuple):
+    """A client with one of its keys, for a list."""
+
+    client_id: UUID
+    name: str
+    country: str
+    role: Role
+    created_at: datetime
+    prefix: str
+    revoked_at: datetime | None
+
+
+async def add_client(
+    connection: asyncpg.Connection, *, id: UUID, name: str, country: str, role: Role, now: datetime
+) -> Credentials:
+    """Register a client and give it a key; ``country`` is an ISO 3166 code such as ``QA``."""
+    prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(12))
+    secret = secrets.token_urlsafe(32)
+    await connection.execute(SQL["add_client"], id, name, country, role.value, now)
+    await connection.execute(SQL["add_key"], prefix, id, _digest(secret), now)
+    return Credentials(id, prefix, f"wafd_{prefix}_{secret}")
+
+
+async def revoke(connection: asyncpg.Connection, prefix: str, now: datetime) -> bool:
+    """Put a key out of force; says whether it was in force."""
+    return await connection.fetchval(SQL["revoke_key"], prefix, now) is not None
+
+
+async def list_clients(connection: asyncpg.Connection) -> list[KnownClient]:
+    """List all clients with their keys, the oldest first."""
+    return [
+        KnownClient(
+            row["id"], row["name"], row["country"], Role(row["role"]), row["created_at"], row["prefix"],
+            row["revoked_at"],
+        )
+        for row in await connection.fetch(SQL["clients"])
+    ]  # fmt: skip
+
+
+async def client_of(connection: asyncpg.Connection, api_key: str) -> Client | None:
+    """Recognise the client by its key; None when the key is wrong, unknown or revoked."""
+    parts = _KEY.fullmatch(api_key)
+    if parts is None:
+        return None
+    row = await connection.fetchrow(SQL["key_of"], parts[1])
+    if (
+        not hmac.compare_digest(_digest(parts[2]), _NO_DIGEST if row is None else row["digest"])
+        or row is None
+    ):
+        return None
+    return Client(row["id"], row["name"], row["country"], Role(row["role"]))
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

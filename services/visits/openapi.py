@@ -1,0 +1,136 @@
+"""What the OpenAPI document says of bodies, which the routes read themselves."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from services.visits.answers import Acceptance, Decided, Reasoned, ReportText
+from services.visits.problems import MEDIA_TYPE, ProblemDetails
+from services.visits.request import VisitRequest
+
+BODIES: tuple[type[BaseModel], ...] = (
+    VisitRequest,
+    Decided,
+    Reasoned,
+    Acceptance,
+    ReportText,
+    ProblemDetails,
+)
+
+_MEANINGS = {
+    400: "The body is not JSON in UTF-8.",
+    401: "The API key is missing, wrong or revoked.",
+    403: "The client's role does not allow this.",
+    404: "There is no such visit among those the client may see.",
+    409: "Not possible in the visit's state, or submitted before.",
+    412: "The visit was changed since the version of If-Match.",
+    413: "The body is too large.",
+    415: "The body is not of a media type that is read here.",
+    422: "Fields are wrong; each is named.",
+    503: "The service cannot store anything, or has no catalogue, at the moment.",
+}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": meaning,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+    }
+    for status, meaning in _MEANINGS.items()
+}
+
+_HEADERS = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "A repetition of the same request with the same key has no second effect.",
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "The ETag of the version that was read; another one is answered with 412.",
+    },
+]
+
+
+def takes(
+    body: type[BaseModel], media_type: str = "application/json", *, partial: bool = False
+) -> dict[str, Any]:
+    """Describe the body of an operation."""
+    schema = {"type": "object"} if partial else {"$ref": f"#/components/schemas/{body.__name__}"}
+    example = _EXAMPLES["amendment" if partial else body.__name__]
+    content = {media_type: {"schema": schema, "examples": {"typical": {"value": example}}}}
+    return {"requestBody": {"required": True, "content": content}, "parameters": _HEADERS}
+
+
+def describe_bodies(app: FastAPI) -> None:
+    """Have the application's document carry the schemas of all bodies."""
+    generate = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = generate()
+        document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _schemas() -> dict[str, Any]:
+    """Write the bodies as they are read: defaults may be left out, unknown fields are refused."""
+    _, written = models_json_schema(
+        [(model, "validation") for model in BODIES],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: dict[str, Any] = written["$defs"]
+    for name, schema in schemas.items():
+        if schema.get("type") == "object" and name not in ("ProblemDetails", "WrongField"):
+            schema["additionalProperties"] = False
+    return schemas
+
+
+def _example_request() -> dict[str, Any]:
+    soon = datetime.now(UTC).date() + timedelta(days=30)
+    return {
+        "sender_reference": "MOFA/2026/0417",
+        "note_verbale": {"number": "NV-2231/2026", "date": str(soon - timedelta(days=35))},
+        "ministry": "Ministry of Foreign Affairs",
+        "focal_point": {
+            "name": {"latin": "Maryam Al Haddad", "arabic": "مريم الحداد"},
+            "email": "delegations@mofa.example",
+            "language": "ar",
+        },
+        "kind": "study",
+        "subject": "The national referral mechanism and victim identification",
+        "themes": ["national-referral-mechanism", "victim-identification"],
+        "objectives": {
+            "ar": "الاطلاع على آلية الإحالة الوطنية.",
+            "en": "To see the national referral mechanism.",
+        },
+        "windows": [{"first": str(soon), "last": str(soon + timedelta(days=11))}],
+        "days": 2,
+        "size": 1,
+        "members": [
+            {
+                "name": {"latin": "Khalid Al Mansoori", "arabic": "خالد المنصوري"},
+                "role": "head",
+                "rank": "director",
+                "position": "Director of Human Rights",
+            }
+        ],
+        "languages": ["ar"],
+    }
+
+
+_EXAMPLES: dict[str, dict[str, Any]] = {
+    "VisitRequest": _example_request(),
+    "amendment": {"days": 3, "expected_results": {"en": "A draft procedure for referral."}},
+    "Decided": {"decision": "approve"},
+    "Reasoned": {"reason": "The delegation cannot travel."},
+    "Acceptance": {"release": 1},
+    "ReportText": {"summary": "The delegation saw the referral mechanism and will adapt its intake form."},
+}
