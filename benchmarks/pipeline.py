@@ -75,7 +75,8 @@ async def pipeline(events: int, rounds: int, kafka: str | None, postgres: str | 
     """Measure both contestants in turn; figures are events a second."""
     async with servers(kafka, postgres) as used:
         await _produce(used.settings, events)
-        floor, wafd = [], []
+        floor: list[float] = []
+        wafd: list[float] = []
         for number in range(rounds + 1):
             for contestant, figures in ((_hand_written, floor), (_wafd, wafd)):
                 await _clear(used.admin)

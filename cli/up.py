@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from cli.target import DEFAULT_DATA, RUN_FILE, SERVICES, command
 from embedded import broker, postgres
 from embedded.children import EmbeddedServerError, free_port, port_is_taken
-from embedded.directory import secret
+from embedded.directory import claim, secret
 from embedded.processes import Process, ProcessRefused, Supervisor, termination
 from runtime import logging as wafd_logging
 from runtime import operations
@@ -84,10 +84,11 @@ async def up(
     _check(choice)
     stop = termination()
     try:
-        async with started(choice, stop) as line:
-            if line is not None:
+        async with started(choice, stop) as running:
+            if running is not None:
+                supervisor, line = running
                 print(json.dumps(line), flush=True)
-                await stop.wait()
+                await _until_stopped(supervisor, stop)
     except ProcessRefused as refusal:
         raise UsageError(str(refusal)) from None
     except EmbeddedServerError as problem:
@@ -95,9 +96,13 @@ async def up(
 
 
 @asynccontextmanager
-async def started(choice: Choice, stop: asyncio.Event) -> AsyncIterator[dict[str, Any] | None]:
+async def started(
+    choice: Choice, stop: asyncio.Event
+) -> AsyncIterator[tuple[Supervisor, dict[str, Any]] | None]:
     """Run the system for the length of the block; gives the ready line, or None when stopped before."""
     async with AsyncExitStack() as stack:
+        if choice.postgres is not None:  # the embedded server claims its folder itself
+            stack.enter_context(claim(choice.data))
         supervisor = await stack.enter_async_context(Supervisor())
         start = asyncio.create_task(_start(choice, supervisor))
         stopped = asyncio.create_task(stop.wait())
@@ -112,8 +117,7 @@ async def started(choice: Choice, stop: asyncio.Event) -> AsyncIterator[dict[str
         run_file = choice.data / RUN_FILE
         _write_privately(run_file, {**line, "admin_database": running.admin_database, "pid": os.getpid()})
         stack.callback(run_file.unlink, missing_ok=True)
-        stack.push_async_callback(_cancel, asyncio.create_task(_stop_when_refused(supervisor, stop)))
-        yield line
+        yield supervisor, line
         log.info("stopping")
 
 
@@ -153,7 +157,7 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
 
     server = await broker.start(choice.data)
     await refill()
-    supervisor.adopt(server, restarted=refill)
+    supervisor.adopt(server, refill=refill)
     return server.address
 
 
@@ -233,11 +237,11 @@ def _write_privately(path: Path, content: Mapping[str, Any]) -> None:
     fresh.replace(path)
 
 
-async def _stop_when_refused(supervisor: Supervisor, stop: asyncio.Event) -> None:
-    await supervisor.refused()
-    stop.set()
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _until_stopped(supervisor: Supervisor, stop: asyncio.Event) -> None:
+    """Wait for a signal. Raises `ProcessRefused` when a service cannot run as it was started."""
+    refused = asyncio.create_task(supervisor.refused())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({refused, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if refused.done():
+        raise refused.result()
+    refused.cancel()

@@ -35,6 +35,25 @@ def where_it_failed(
     return event
 
 
+class OnceIn(logging.Filter):
+    """Lets a library say the same thing once in ``seconds``: in an outage it says it hundreds of times."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._said: dict[tuple[str, int, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the format of this message was not used within the time."""
+        what = (record.name, record.levelno, str(record.msg)[:200])
+        if record.created - self._said.get(what, -self._seconds) < self._seconds:
+            return False
+        self._said[what] = record.created
+        if len(self._said) > 1000:  # noqa: PLR2004 -- formats are few; a bound all the same
+            self._said.clear()
+        return True
+
+
 def configure(service: str, level: str) -> None:
     """Route structlog and the standard library's loggers to JSON lines on stderr."""
     shared: list[structlog.typing.Processor] = [
@@ -64,5 +83,8 @@ def configure(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for talkative in list(logging.root.manager.loggerDict):
+        if talkative.startswith("aiokafka"):
+            logging.getLogger(talkative).addFilter(OnceIn(10))
     for noisy in ("aiokafka", "wafd.kafka", "uvicorn", "asyncio", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

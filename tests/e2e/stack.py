@@ -56,7 +56,7 @@ class Stack:
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
-        gone, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
         assert not alive, [child.cmdline() for child in alive]
 
     async def stop(self) -> int:
@@ -91,12 +91,22 @@ class Stack:
             )
         return made.api_key
 
-    async def call(
-        self, method: str, path: str, key: str, body: object = None, **headers: str
-    ) -> httpx.Response:
+    async def call(self, method: str, path: str, key: str, body: object = None) -> httpx.Response:
+        """Call the API as a careful client does: repeated under one idempotency key until it answers."""
+        headers = {"Authorization": f"Bearer {key}"} | (
+            {"Idempotency-Key": str(new_id())} if method == "POST" else {}
+        )
         async with httpx.AsyncClient(base_url=self.ready["api"], timeout=30, trust_env=False) as http:
-            everything = {"Authorization": f"Bearer {key}", **headers}
-            return await http.request(method, path, json=body, headers=everything)
+            for _ in range(150):
+                try:
+                    answer = await http.request(method, path, json=body, headers=headers)
+                except httpx.TransportError:
+                    await asyncio.sleep(0.2)
+                else:
+                    if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                        return answer
+                    await asyncio.sleep(0.2)
+        raise AssertionError(f"{method} {path} was not answered")
 
     async def submit(self, key: str, body: dict[str, Any]) -> str:
         answer = await self.call("POST", "/v1/visit-requests", key, body)

@@ -74,7 +74,7 @@ async def test_a_request_becomes_a_programme_and_everybody_concerned_is_told_onc
     by_uid: dict[str, list[tuple[str, int, str]]] = {}
     for calendar in calendars:
         for event in calendar.walk("VEVENT"):
-            entry = (str(calendar["METHOD"]), int(event["SEQUENCE"]), str(event["STATUS"]))
+            entry = (str(calendar["METHOD"]), int(str(event["SEQUENCE"])), str(event["STATUS"]))
             by_uid.setdefault(str(event["UID"]), []).append(entry)
     assert by_uid
     for entries in by_uid.values():

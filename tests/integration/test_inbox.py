@@ -105,7 +105,7 @@ async def test_a_batch_is_handled_in_order_and_each_event_once(bench: Bench) -> 
 async def test_what_is_emitted_carries_correlation_and_cause(bench: Bench) -> None:
     event = declined("x", "visit-1")
     await bench.inbox.consume((record(event),))
-    row = await bench.admin.fetchrow("SELECT correlation, payload FROM eventlog.outbox")
+    (row,) = await bench.admin.fetch("SELECT correlation, payload FROM eventlog.outbox")
     assert row["correlation"] == event.correlationid
     assert f'"causationid":"{event.id}"'.encode() in row["payload"]
 

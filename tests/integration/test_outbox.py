@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import cast
 
 import asyncpg
 import pytest
@@ -89,7 +90,8 @@ async def test_a_lower_sequence_that_commits_late_is_published(
     slow_wrote, may_commit = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
-        async with open_.pool.acquire() as connection, connection.transaction():
+        async with open_.pool.acquire() as proxy, proxy.transaction():
+            connection = cast("asyncpg.Connection", proxy)
             tx = Transaction(connection, datetime.now(UTC), new_id(), None)
             tx.emit(acted("slow"), subject=f"{run}a")
             await connection.execute(
@@ -116,7 +118,9 @@ class DeadBroker:
     def __init__(self, refused: set[str]) -> None:
         self.refused = refused
 
-    async def send(self, topic: str, value: bytes, *, key: bytes, headers: object) -> asyncio.Future[None]:
+    async def send(
+        self, _topic: str, _value: bytes, *, key: bytes, **_headers: object
+    ) -> asyncio.Future[None]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if key.decode() in self.refused:
             future.set_exception(KafkaError("not acknowledged"))
@@ -136,7 +140,7 @@ async def test_only_what_the_broker_acknowledged_counts_as_published(
     admin = await asyncpg.connect(database.admin)
     async with open_.pool.acquire() as connection:
         with pytest.raises(KafkaError):
-            await relay.publish_once(connection)
+            await relay.publish_once(cast("asyncpg.Connection", connection))
     rows = await admin.fetch("SELECT key, published_at IS NOT NULL AS done FROM eventlog.outbox ORDER BY seq")
     assert [(row["key"], row["done"]) for row in rows] == [
         ("good", True), ("bad", False), ("good", True), ("bad", False),

@@ -75,7 +75,7 @@ async def test_every_subscriber_commits_only_after_its_batch(
     (subscriber,) = subscription.broker.subscribers
     assert subscriber.ack_policy is AckPolicy.NACK_ON_ERROR
     await subscription.start()
-    consumer: AIOKafkaConsumer = subscription.subscriber.consumer  # type: ignore[assignment]
+    consumer: AIOKafkaConsumer = subscription.subscriber.consumer
     assert consumer._enable_auto_commit is False
     assert consumer._auto_offset_reset == "earliest"
     await subscription.stop()

@@ -1,0 +1,60 @@
+# `make` alone lists the targets. Needs Python >= 3.11 and a package index; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+TOOL := .uv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+
+# Certificates of the system count when there are any: a company's own authority stands there.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS := 1
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: help venv demo up test check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: $(STAMP) ## set up .venv
+
+demo: $(STAMP) ## start everything, send the example requests, show what happened, stop
+	$(BIN)/wafd demo
+
+up: $(STAMP) ## start everything and leave it running until Ctrl-C
+	$(BIN)/wafd up
+
+test: $(STAMP) ## run the tests
+	$(BIN)/pytest
+
+check: $(STAMP) ## check format, lint, types, layers, schemas and compose.yaml
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/wafd schemas check
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+
+bench: $(STAMP) ## measure throughput and latency
+	$(BIN)/wafd bench pipeline
+	$(BIN)/wafd bench latency
+
+clean: ## remove .venv, caches and the data of `make up`
+	rm -rf $(VENV) $(TOOL) .wafd .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# Made anew only when the dependencies change: uv.lock is the truth, the index only delivers.
+$(STAMP): pyproject.toml uv.lock
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "no $(PYTHON) on the PATH: install Python 3.11 or newer, or run make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1 | head -n 1) but Wafd needs Python 3.11 or newer: run make PYTHON=/path/to/one" >&2; exit 1; }
+	@echo 'Setting up $(VENV) (a minute or two the first time)' >&2
+	@if command -v uv >/dev/null; then uv=uv; else \
+	  uv=$(TOOL)/bin/uv; \
+	  [ -x $$uv ] || { $(PYTHON) -m venv $(TOOL) && $(TOOL)/bin/python -m pip install --quiet --disable-pip-version-check uv; } || \
+	    { echo "uv could not be installed with $(PYTHON): see above; on Debian install python3-venv" >&2; exit 1; }; \
+	fi; \
+	env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=$(VENV) \
+	  $$uv sync --quiet --frozen --all-extras --python "$$(command -v $(PYTHON))"
+	@touch $@

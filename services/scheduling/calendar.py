@@ -1,0 +1,105 @@
+"""When the Centre works: working days, holidays, Ramadan and the free intervals of a day."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+
+from hijridate import Gregorian
+from holidays.countries.bahrain import Bahrain
+
+from schemas.terms import Bilingual, DateWindow
+from services.scheduling.centre import Centre, OfficialHoliday, Weekday, WorkingDay
+
+RAMADAN = 9
+_ENGLISH = {
+    "eid-al-fitr": "Eid al-Fitr",
+    "eid-al-adha": "Eid al-Adha",
+    "islamic-new-year": "Islamic New Year",
+    "ashura": "Ashura",
+    "prophets-birthday": "Prophet's Birthday",
+}
+_SAME_FEAST = timedelta(days=20)
+"""An announced feast overrules the computed one nearby; a Gregorian year can hold the same feast twice."""
+_WEEKEND = Bilingual(ar="عطلة نهاية الأسبوع", en="the weekend")
+
+
+@dataclass(frozen=True, order=True)
+class Interval:
+    """A half-open span of time between two aware UTC instants."""
+
+    start: datetime
+    end: datetime
+
+
+def closed_because(centre: Centre, day: date) -> Bilingual | None:
+    """Why the Centre does not work on a date, by name of the holiday; nothing when it works."""
+    for official in centre.official_holidays:
+        if official.first <= day <= official.last:
+            return official.name
+    for name in _computed_holidays(day.year).get(day, ()):
+        if not any(_overrules(official, name.en, day) for official in centre.official_holidays):
+            return name
+    return _WEEKEND if Weekday.of(day) in centre.week.weekend else None
+
+
+def in_ramadan(centre: Centre, day: date) -> bool:
+    """Whether Ramadan hours hold on a date; announced dates win over computed ones."""
+    if any(ramadan.first <= day <= ramadan.last for ramadan in centre.official_ramadan):
+        return True
+    try:
+        hijri = Gregorian(day.year, day.month, day.day).to_hijri()
+    except OverflowError:  # the calculation ends in 2077: ordinary hours are the best guess
+        return False
+    announced = {ramadan.year for ramadan in centre.official_ramadan}
+    return bool(hijri.month == RAMADAN) and hijri.year not in announced
+
+
+def free_intervals(centre: Centre, day: date) -> tuple[Interval, ...]:
+    """The working time of a date without its breaks, as aware UTC intervals in order; none when closed."""
+    if closed_because(centre, day) is not None:
+        return ()
+    working = centre.week.ramadan if in_ramadan(centre, day) else centre.week.ordinary
+    return tuple(_without_breaks(centre, day, working))
+
+
+def local(centre: Centre, day: date, moment: time) -> datetime:
+    """The UTC instant of a local time of day on a date."""
+    return datetime.combine(day, moment, centre.zone).astimezone(UTC)
+
+
+def _without_breaks(centre: Centre, day: date, working: WorkingDay) -> Iterator[Interval]:
+    free_from = working.hours.start
+    for pause in sorted(working.breaks, key=lambda pause: pause.start):
+        until = min(pause.start, working.hours.end)
+        if free_from < until:
+            yield Interval(local(centre, day, free_from), local(centre, day, until))
+        free_from = max(free_from, pause.end)
+    if free_from < working.hours.end:
+        yield Interval(local(centre, day, free_from), local(centre, day, working.hours.end))
+
+
+def _overrules(official: OfficialHoliday, computed_name: str, day: date) -> bool:
+    if official.replaces is None or _ENGLISH[official.replaces] != computed_name:
+        return False
+    return official.first - _SAME_FEAST <= day <= official.last + _SAME_FEAST
+
+
+@cache
+def _computed_holidays(year: int) -> dict[date, tuple[Bilingual, ...]]:
+    english = Bahrain(years=year, language="en_US", islamic_show_estimated=False)
+    arabic = Bahrain(years=year, language="ar", islamic_show_estimated=False)
+    return {
+        day: tuple(
+            Bilingual(ar=ar, en=en)
+            for ar, en in zip(arabic.get_list(day), english.get_list(day), strict=True)
+        )
+        for day in english
+    }
+
+
+def span_of(centre: Centre, window: DateWindow) -> Interval:
+    """A window of local days as one UTC interval, from midnight to midnight."""
+    return Interval(
+        local(centre, window.first, time()), local(centre, window.last + timedelta(days=1), time())
+    )

@@ -1,0 +1,213 @@
+"""What scheduling does when it hears of visits, and when a visit is due for planning."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from runtime.transaction import Transaction
+from schemas.event import Event
+from schemas.scheduling import (
+    ProgrammeCancelled,
+    ProgrammeInfeasible,
+    ProgrammePeople,
+    ProgrammeProposed,
+    ProgrammeReleased,
+    ProgrammeRevised,
+    Slot,
+)
+from schemas.visits import (
+    RequestAmended,
+    RequestApproved,
+    RequestDeclined,
+    RequestWithdrawn,
+    VisitCancelled,
+    VisitConfirmed,
+)
+from services.scheduling import store
+from services.scheduling.calendar import span_of
+from services.scheduling.centre import Centre
+from services.scheduling.domain import horizon
+from services.scheduling.problem import Infeasible, Problem, Solution
+from services.scheduling.releases import difference, people_of
+from services.scheduling.store import Visit
+
+log = structlog.get_logger()
+
+PLAN = "plan"
+"""The timer that has a visit planned; its key is the visit's id."""
+
+ATTEMPTS = 4
+"""How often a plan is made anew when another planner was faster to book; then the timer tries later."""
+
+
+class Solver(Protocol):
+    """Whoever finds programmes."""
+
+    async def solve(self, problem: Problem) -> Solution | Infeasible:
+        """Find the programme of one visit."""
+
+
+class Contested(Exception):
+    """Other visits kept taking what this programme needs; it is planned again later."""
+
+
+@dataclass(frozen=True)
+class Office:
+    """The planning office: the Centre that it plans for, its solver, and its terms."""
+
+    centre: Centre
+    solver: Solver
+    seconds: float
+    answer_days: int
+
+    async def want_programme(self, tx: Transaction, event: Event[RequestApproved]) -> None:
+        """Note an approved request and have it planned at once."""
+        # Before the visit's row: whoever plans it holds its timer and then waits for the row.
+        await tx.remind(PLAN, event.subject, tx.now)
+        data = event.data
+        wanted = await store.want_visit(
+            tx.connection, UUID(event.subject), data, data.needs, data.people, tx.now
+        )
+        if not wanted:
+            log.info("stale approval ignored", visit=event.subject, revision=data.revision)
+
+    async def take_amendment(self, tx: Transaction, event: Event[RequestAmended]) -> None:
+        """Keep a held programme until the amendment is approved; one that needs no approval holds at once."""
+        data, visit = event.data, UUID(event.subject)
+        if data.needs_approval:
+            await tx.forget(PLAN, event.subject)
+            await store.note_amendment(tx.connection, visit, data.revision, tx.now)
+        else:
+            await tx.remind(PLAN, event.subject, tx.now)  # for a plan that is just being made; else nothing
+            await store.take_amendment(tx.connection, visit, data.revision, data.needs, data.people, tx.now)
+
+    async def cancel_programme(
+        self, tx: Transaction, event: Event[RequestDeclined | RequestWithdrawn | VisitCancelled]
+    ) -> None:
+        """Give back what a visit holds that will not take place."""
+        await tx.forget(PLAN, event.subject)
+        visit = await store.lock_visit(tx.connection, UUID(event.subject))
+        if visit is None or visit.state == "cancelled":
+            return
+        release = await self._call_off(tx, visit, _line(event.data.reason))
+        await store.set_outcome(tx.connection, visit.id, "cancelled", release, (), tx.now)
+
+    async def release_programme(self, tx: Transaction, event: Event[VisitConfirmed]) -> None:
+        """Make the programme firm that the ministry accepted, if it is still the current one."""
+        visit = await store.lock_visit(tx.connection, UUID(event.subject))
+        if visit is None or visit.state != "proposed" or visit.release != event.data.release:
+            log.info("stale confirmation ignored", visit=event.subject, release=event.data.release)
+            return
+        release = visit.release + 1
+        await store.set_outcome(tx.connection, visit.id, "released", release, visit.slots, tx.now)
+        tx.emit(
+            ProgrammeReleased(
+                **visit.facts,
+                release=release,
+                time_zone=self.centre.time_zone,
+                slots=visit.slots,
+                people=self._people(visit, visit.slots),
+            ),
+            subject=event.subject,
+        )
+
+    async def propose_programme(self, tx: Transaction, key: str) -> None:
+        """Plan a visit that waits for it, hold what the programme needs, and tell.
+
+        Raises `Contested` when other visits keep taking what was found free.
+        """
+        for _ in range(ATTEMPTS):
+            visit = await store.read_visit(tx.connection, UUID(key))
+            if visit is None or not visit.is_to_be_planned:
+                return
+            outcome = await self.solver.solve(await self._problem(tx, visit))
+            try:
+                async with tx.connection.transaction():
+                    await self._settle(tx, visit, outcome)
+            except asyncpg.ExclusionViolationError:
+                log.info("programme was contested", visit=key)
+            else:
+                return
+        raise Contested(f"the programme of visit {key} was contested {ATTEMPTS} times")
+
+    async def _problem(self, tx: Transaction, visit: Visit) -> Problem:
+        span = span_of(self.centre, horizon(visit.needs, tx.now, self.centre))
+        busy = await store.busy(tx.connection, visit.id, span)
+        return Problem(self.centre, visit.needs, busy, tx.now, self.seconds)
+
+    async def _settle(self, tx: Transaction, planned: Visit, outcome: Solution | Infeasible) -> None:
+        """Book and tell, unless the visit changed meanwhile: then a newer plan timer runs."""
+        visit = await store.lock_visit(tx.connection, planned.id)
+        if visit != planned:
+            log.info("outdated plan dropped", visit=str(planned.id))
+        elif isinstance(outcome, Solution):
+            await self._hold(tx, visit, outcome.slots)
+        else:
+            await self._tell_infeasible(tx, visit, outcome)
+
+    async def _hold(self, tx: Transaction, visit: Visit, slots: tuple[Slot, ...]) -> None:
+        release = visit.release + 1
+        await store.book(tx.connection, visit.id, release, slots)
+        await store.set_outcome(tx.connection, visit.id, "proposed", release, slots, tx.now)
+        programme = {
+            **visit.facts,
+            "release": release,
+            "time_zone": self.centre.time_zone,
+            "slots": slots,
+            "respond_by": tx.now + timedelta(days=self.answer_days),
+        }
+        log.info("programme found", visit=str(visit.id), release=release, slots=len(slots))
+        if visit.slots:
+            what = difference(visit.slots, slots)
+            people = self._people(visit, (*visit.slots, *slots))
+            revised = ProgrammeRevised(
+                **programme, removed=what.removed, changed=what.changed, affected=what.affected, people=people
+            )
+            tx.emit(revised, subject=str(visit.id))
+        else:
+            tx.emit(ProgrammeProposed(**programme, people=self._people(visit, slots)), subject=str(visit.id))
+
+    async def _tell_infeasible(self, tx: Transaction, visit: Visit, outcome: Infeasible) -> None:
+        release = await self._call_off(tx, visit, "no programme is possible as now asked for")
+        await store.set_outcome(tx.connection, visit.id, "infeasible", release, (), tx.now)
+        log.info("programme infeasible", visit=str(visit.id), alternatives=len(outcome.alternatives))
+        tx.emit(
+            ProgrammeInfeasible(
+                **visit.facts,
+                reasons=outcome.reasons,
+                alternatives=outcome.alternatives,
+                people=visit.ministry_people,
+            ),
+            subject=str(visit.id),
+        )
+
+    async def _call_off(self, tx: Transaction, visit: Visit, reason: str) -> int:
+        """Give back the bookings of a programme, if there is one, and tell; returns the last release."""
+        if not visit.slots:
+            return visit.release
+        await store.free_bookings(tx.connection, visit.id)
+        release = visit.release + 1
+        tx.emit(
+            ProgrammeCancelled(
+                **visit.facts,
+                release=release,
+                time_zone=self.centre.time_zone,
+                slots=visit.slots,
+                reason=reason,
+                people=self._people(visit, visit.slots),
+            ),
+            subject=str(visit.id),
+        )
+        return release
+
+    def _people(self, visit: Visit, slots: tuple[Slot, ...]) -> ProgrammePeople:
+        return ProgrammePeople(focal_points=visit.people.focal_points, persons=people_of(self.centre, slots))
+
+
+def _line(text: str) -> str:
+    """A reason on one line, cut where a line of an event ends."""
+    return " ".join(text.split())[:300]

@@ -1,0 +1,220 @@
+"""Why no programme is possible, in both languages, as far as that shows without solving."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from schemas.terms import Bilingual, DateWindow
+from schemas.visits import Needs
+from services.scheduling.calendar import closed_because, free_intervals
+from services.scheduling.candidates import Blocked, Group
+from services.scheduling.centre import Centre, Person, SiteRules, Venue
+from services.scheduling.domain import (
+    days_of,
+    escorts_for,
+    experts_on,
+    hosts_for,
+    interpreters_between,
+    shares_a_language,
+    suitable_rooms,
+)
+from services.scheduling.problem import Problem
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A reason that holds at any time, and the theme or site without which it would not."""
+
+    reason: Bilingual
+    theme: str | None = None
+    site: str | None = None
+
+
+def _say(ar: str, en: str) -> Bilingual:
+    return Bilingual(ar=ar, en=en)
+
+
+def standing_faults(needs: Needs, centre: Centre) -> tuple[Fault, ...]:
+    """What stands against the request whatever the dates."""
+    themes = ((code, reason) for code in needs.themes for reason in _theme_faults(code, needs, centre))
+    sites = ((code, reason) for code in needs.sites for reason in _site_faults(code, needs, centre))
+    return (
+        *(Fault(reason) for reason in (*_room_faults(needs, centre), *_host_faults(needs, centre))),
+        *(Fault(reason, theme=code) for code, reason in themes),
+        *(Fault(reason, site=code) for code, reason in sites),
+    )
+
+
+def _room_faults(needs: Needs, centre: Centre) -> Iterator[Bilingual]:
+    if suitable_rooms(needs, centre):
+        return
+    size, wanted = needs.size, ", ".join(needs.access_needs)
+    largest = max((venue.capacity for venue in centre.venues if venue.kind != "site"), default=0)
+    if size > largest:
+        yield _say(
+            f"الوفد مكون من {size} شخصا، وأكبر قاعة تتسع لـ {largest}.",
+            f"The delegation has {size} members; the largest room seats {largest}.",
+        )
+    else:
+        yield _say(
+            f"لا توجد قاعة تتسع لـ {size} شخصا وتتوفر فيها: {wanted}.",
+            f"No room for {size} people offers: {wanted}.",
+        )
+
+
+def _host_faults(needs: Needs, centre: Centre) -> Iterator[Bilingual]:
+    hosts = hosts_for(needs.head_rank, centre)
+    if not hosts:
+        yield _say("ليس لدى المركز مضيفون.", "The Centre has no hosts.")
+    elif not any(_can_talk(host, needs, centre) for host in hosts):
+        yield _no_interpreter("استقبال الوفد", "Welcome of the delegation", needs)
+
+
+def _theme_faults(code: str, needs: Needs, centre: Centre) -> Iterator[Bilingual]:
+    theme = centre.theme(code)
+    if theme is None:
+        yield _say(f"لا يقدم المركز الموضوع {code}.", f"The Centre does not offer the theme {code}.")
+        return
+    experts = experts_on(code, centre)
+    if not experts:
+        yield _say(
+            f"لا يوجد خبير في الموضوع: {theme.title.ar}.", f"No expert speaks about: {theme.title.en}."
+        )
+    elif not any(_can_talk(expert, needs, centre) for expert in experts):
+        yield _no_interpreter(theme.title.ar, theme.title.en, needs)
+
+
+def _site_faults(code: str, needs: Needs, centre: Centre) -> Iterator[Bilingual]:
+    site = centre.venue(code)
+    if site is None or site.site is None:
+        yield _say(f"لا يوجد موقع للزيارة بالرمز {code}.", f"There is no site {code} to tour.")
+        return
+    for broken in _broken_rules(site, site.site, needs):
+        yield _say(f"{site.name.ar}: {broken.ar}", f"{site.name.en}: {broken.en}")
+    escorts = escorts_for(site, centre)
+    if not site.site.escort_required:
+        return
+    if not escorts:
+        yield _say(
+            f"{site.name.ar}: لا يوجد مرافق مخول.", f"{site.name.en}: no escort is cleared for this site."
+        )
+    elif not any(_can_talk(escort, needs, centre) for escort in escorts):
+        yield _no_interpreter(site.name.ar, site.name.en, needs)
+
+
+def _broken_rules(site: Venue, rules: SiteRules, needs: Needs) -> Iterator[Bilingual]:
+    cap = min(rules.group_cap, site.capacity)
+    missing = ", ".join(code for code in needs.access_needs if code not in site.features)
+    if needs.size > cap:
+        yield _say(
+            f"يستقبل {cap} زائرا كحد أقصى، والوفد مكون من {needs.size}.",
+            f"admits {cap} visitors at most; the delegation has {needs.size}.",
+        )
+    if needs.media and not rules.media_allowed:
+        yield _say("لا يسمح بدخول وسائل الإعلام.", "media are not admitted.")
+    if rules.confidentiality_required and not needs.confidentiality_signed:
+        yield _say("يشترط توقيع تعهد السرية.", "the confidentiality agreement has to be signed first.")
+    if missing:
+        yield _say(f"لا تتوفر فيه: {missing}.", f"does not offer: {missing}.")
+    if rules.after_briefing and not needs.themes:
+        yield _say(
+            "لا يزار إلا بعد إحاطة، ولم يطلب أي موضوع.",
+            "is shown only after a briefing, and no theme was asked for.",
+        )
+
+
+def _can_talk(lead: Person, needs: Needs, centre: Centre) -> bool:
+    return shares_a_language(lead, needs) or bool(interpreters_between(lead, needs, centre))
+
+
+def _no_interpreter(ar: str, en: str, needs: Needs) -> Bilingual:
+    languages = ", ".join(needs.languages)
+    return _say(
+        f"{ar}: لا يوجد مترجم من وإلى لغة الوفد ({languages}).",
+        f"{en}: no interpreter works to and from the delegation's language ({languages}).",
+    )
+
+
+def calendar_reason(problem: Problem, window: DateWindow) -> Bilingual:
+    """Why a window holds no run of enough working days still to come: what closes its days, by name."""
+    days, first, last = problem.needs.days, window.first, window.last
+    ar = f"لا توجد أيام عمل متتالية كافية ({days}) من {first} إلى {last}"
+    en = f"There are not enough consecutive working days ({days}) from {first} to {last}"
+    causes = {cause: None for day in days_of(window) if (cause := _unusable(problem, day))}
+    if not causes:
+        return _say(f"{ar}.", f"{en}.")
+    return _say(
+        f"{ar}: {'، '.join(cause.ar for cause in causes)}.",
+        f"{en}: {', '.join(cause.en for cause in causes)}.",
+    )
+
+
+def _unusable(problem: Problem, day: date) -> Bilingual | None:
+    closed = closed_because(problem.centre, day)
+    if closed:
+        return closed
+    if day in problem.needs.blackout_dates:
+        return _say("أيام استثناها الوفد", "dates that the delegation ruled out")
+    free = free_intervals(problem.centre, day)
+    if not free or free[0].start <= problem.now:
+        return _say("أيام مضت", "days that are past")
+    return None
+
+
+_LACKS = {
+    ("interpreter", "any"): _say("لا يوجد مترجم متاح", "No interpreter who could help is free for"),
+    ("lead", "briefing"): _say("لا يوجد خبير متاح", "No expert is free for"),
+    ("lead", "tour"): _say("لا يوجد مرافق متاح", "No escort is free for"),
+    ("lead", "any"): _say("لا يوجد مضيف متاح برتبة مناسبة", "No host of a fitting rank is free for"),
+    ("venue", "tour"): _say("الموقع مغلق أو محجوز", "The site is closed or taken"),
+    ("venue", "any"): _say("لا توجد قاعة متاحة", "No room is free for"),
+    ("time", "any"): _say(
+        "لا يوجد وقت يتاح فيه المكان والأشخاص معا", "At no time are place and people free together for"
+    ),
+}
+
+
+def blocked_reason(blocked: Blocked) -> Bilingual:
+    """Why one session has nothing left on the days looked at."""
+    session = blocked.session
+    words = _LACKS.get((blocked.lacks, session.kind)) or _LACKS[blocked.lacks, "any"]
+    return _say(f"{words.ar}: {session.title.ar}.", f"{words.en}: {session.title.en}.")
+
+
+GROUP_REASONS: dict[Group, Bilingual] = {
+    Group.OTHER_VISITS: _say(
+        "الأشخاص أو الأماكن اللازمة محجوزة لزيارات أخرى في هذه الأيام.",
+        "The people or places needed are taken by other visits on these days.",
+    ),
+    Group.ABSENCES: _say(
+        "بعض الأشخاص اللازمين غائبون في هذه الأيام.", "People who are needed are away on these days."
+    ),
+    Group.SITE_HOURS: _say(
+        "المواقع المطلوبة مغلقة في الأوقات الممكنة.",
+        "The sites asked for are closed at the possible times.",
+    ),
+    Group.DAILY_LIMITS: _say(
+        "يتجاوز البرنامج الحد اليومي لجلسات بعض الأشخاص.",
+        "The programme would exceed the number of sessions that people may have on a day.",
+    ),
+    Group.BREAKS: _say(
+        "لا تتسع ساعات العمل مع استراحتي الصلاة والغداء لجميع الجلسات.",
+        "The working hours around the prayer and lunch breaks do not hold all sessions.",
+    ),
+}
+
+
+def too_much(sessions: int, days: int) -> Bilingual:
+    """More sessions than the days hold."""
+    return _say(
+        f"عدد الجلسات المطلوبة ({sessions}) أكبر مما تتسع له أيام العمل المطلوبة ({days}).",
+        f"The sessions asked for ({sessions}) are more than the working days asked for ({days}) hold.",
+    )
+
+
+def out_of_time(seconds: float) -> Bilingual:
+    """The search ended before it had an answer."""
+    return _say(
+        f"لم يعثر على برنامج خلال {seconds:g} ثوان من البحث.",
+        f"No programme was found within {seconds:g} seconds of search.",
+    )

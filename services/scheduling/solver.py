@@ -1,0 +1,126 @@
+"""Finds the best programme for a problem, or says why there is none; runs in the worker process."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from ortools.sat.python import cp_model
+
+from schemas.scheduling import Assignment, Place, Slot
+from services.scheduling.candidates import Blocked, Desk, Group, lay_out
+from services.scheduling.domain import Session, is_half_day, runs_of_days, sessions_wanted
+from services.scheduling.model import Model, Placed, build, placed
+from services.scheduling.problem import Problem, Solution
+
+EFFORT = 0.05
+"""CP-SAT's deterministic time for one run of days: bounds the polishing alike on every machine."""
+
+GOOD_ENOUGH = 0.03
+"""A programme this near to the best possible is taken."""
+
+FOUND = (cp_model.OPTIMAL, cp_model.FEASIBLE)
+
+SEED = 20
+"""Fixed, so that the same problem has the same answer."""
+
+
+@dataclass
+class Budget:
+    """Seconds of search that are left; spent by each call of the solver."""
+
+    seconds: float
+
+
+def search(problem: Problem, budget: Budget) -> Solution | None:
+    """The programme on the first run of days that admits one: windows by preference, then early days.
+
+    None when there is none, or none was found before the budget was spent.
+    """
+    sessions = sessions_wanted(problem.needs, problem.centre)
+    for window in problem.needs.windows:
+        for days in runs_of_days(problem.centre, window, problem.needs, problem.now):
+            for version in versions(problem, sessions):
+                solution = place(problem, version, days, budget)
+                if solution or budget.seconds <= 0:
+                    return solution
+    return None
+
+
+def versions(problem: Problem, sessions: tuple[Session, ...]) -> tuple[tuple[Session, ...], ...]:
+    """What may be scheduled: all sessions; on a half day also fewer briefings, the last themes left out."""
+    briefings = [session for session in sessions if session.kind == "briefing"]
+    if not is_half_day(problem.needs):
+        return (sessions,)
+    least = 1 if briefings and any(session.after_briefing for session in sessions) else 0
+    kept = (frozenset(one.key for one in briefings[:count]) for count in range(len(briefings), least - 1, -1))
+    return tuple(tuple(one for one in sessions if one.kind != "briefing" or one.key in keys) for keys in kept)
+
+
+def place(
+    problem: Problem, sessions: tuple[Session, ...], days: tuple[date, ...], budget: Budget
+) -> Solution | None:
+    """Place the sessions on a run of days, as well as can be found within the budget."""
+    desk = lay_out(problem, sessions, days)
+    if isinstance(desk, Blocked):
+        return None
+    model = build(problem, desk)
+    solver = _solver(budget)
+    solver.parameters.max_deterministic_time = EFFORT
+    status = _run(solver, model, budget)
+    if status == cp_model.UNKNOWN:  # a hard one: any programme will do
+        solver = _solver(budget)
+        solver.parameters.stop_after_first_solution = True
+        status = _run(solver, model, budget)
+    if status not in FOUND:
+        return None
+    chosen = placed(model, solver)
+    themes = tuple(one.key.removeprefix("briefing-") for one in sessions if one.kind == "briefing")
+    return Solution(tuple(_slot(problem, desk, one) for one in chosen), days, themes)
+
+
+def is_feasible(
+    problem: Problem,
+    sessions: tuple[Session, ...],
+    days: tuple[date, ...],
+    budget: Budget,
+    ignoring: frozenset[Group],
+) -> bool:
+    """Whether the sessions could be placed on these days if some groups of constraints did not hold."""
+    desk = lay_out(problem, sessions, days, ignoring)
+    if isinstance(desk, Blocked):
+        return False
+    solver = _solver(budget)
+    return _run(solver, build(problem, desk, soft_goals=False), budget) in FOUND
+
+
+def _solver(budget: Budget) -> cp_model.CpSolver:
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = SEED
+    solver.parameters.max_time_in_seconds = max(budget.seconds, 0.01)
+    solver.parameters.relative_gap_limit = GOOD_ENOUGH
+    # Measured on programmes of this size: without linear relaxation and probing twice as fast.
+    solver.parameters.linearization_level = 0
+    solver.parameters.cp_model_probing_level = 0
+    return solver
+
+
+def _run(solver: cp_model.CpSolver, model: Model, budget: Budget) -> cp_model.CpSolverStatus:
+    status = solver.solve(model.cp)
+    budget.seconds -= solver.wall_time
+    return status
+
+
+def _slot(problem: Problem, desk: Desk, one: Placed) -> Slot:
+    venue = problem.centre.venue(one.venue)
+    assert venue is not None  # noqa: S101 -- candidates are venues of the same centre
+    session = one.session
+    parts = [(one.lead, session.lead), (one.interpreter, "interpreter")]
+    return Slot(
+        key=session.key,
+        kind=session.kind,
+        title=session.title,
+        starts=desk.grid.instant(one.start),
+        ends=desk.grid.instant(one.start + session.minutes // 15),
+        place=Place(code=venue.code, name=venue.name, address=venue.address),
+        assignments=tuple(Assignment(person=code, role=role) for code, role in parts if code and role),
+    )

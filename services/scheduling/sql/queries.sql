@@ -1,0 +1,63 @@
+-- name: lock_centre
+-- Have one process at a time compare the master data with the newest revision; readers go on.
+LOCK TABLE centre IN SHARE ROW EXCLUSIVE MODE
+
+-- name: newest_centre
+-- The master data that were loaded last.
+SELECT revision, content_hash FROM centre ORDER BY revision DESC LIMIT 1
+
+-- name: add_centre
+-- Keep a new revision of the master data.
+INSERT INTO centre (revision, content_hash, master_data, loaded_at) VALUES ($1, $2, $3, $4)
+
+-- name: want_visit
+-- A request was approved: what is to be planned. A revision that is already known changes nothing.
+INSERT INTO visit (id, reference, country, ministry, revision, latest_revision, state, needs, people, changed_at)
+VALUES ($1, $2, $3, $4, $5, $5, 'wanted', $6, $7, $8)
+ON CONFLICT (id) DO UPDATE
+SET reference = excluded.reference, country = excluded.country, ministry = excluded.ministry,
+    revision = excluded.revision, latest_revision = excluded.revision, state = 'wanted',
+    needs = excluded.needs, people = excluded.people, changed_at = excluded.changed_at
+WHERE visit.revision < excluded.revision AND visit.latest_revision <= excluded.revision
+RETURNING id
+
+-- name: note_amendment
+-- An amendment waits for approval: the programme that is held stays as it is.
+UPDATE visit SET latest_revision = greatest(latest_revision, $2), changed_at = $3 WHERE id = $1
+
+-- name: take_amendment
+-- An amendment that needs no approval holds at once.
+UPDATE visit
+SET revision = $2, latest_revision = $2, needs = $3, people = $4, changed_at = $5
+WHERE id = $1 AND revision < $2 AND latest_revision <= $2
+
+-- name: read_visit
+-- One visit as it stands.
+SELECT * FROM visit WHERE id = $1
+
+-- name: lock_visit
+-- One visit as it stands, kept from change by others until this transaction ends.
+SELECT * FROM visit WHERE id = $1 FOR UPDATE
+
+-- name: set_outcome
+-- What became of a visit: its state and the programme that is held for it.
+UPDATE visit SET state = $2, release = $3, slots = $4, changed_at = $5 WHERE id = $1
+
+-- name: busy
+-- When people and venues are taken by other visits within a span of time.
+SELECT resource, lower(during) AS starts, upper(during) AS ends
+FROM booking
+WHERE visit_id <> $1 AND during && tstzrange($2, $3)
+ORDER BY resource, starts
+
+-- name: lock_bookings
+-- Have planners write their bookings one after the other: two that write at once could deadlock on the exclusion.
+SELECT pg_advisory_xact_lock('booking'::regclass::oid::bigint)
+
+-- name: free_bookings
+-- Give back all that a visit holds.
+DELETE FROM booking WHERE visit_id = $1
+
+-- name: add_booking
+-- Hold a resource; another visit's booking of it at the same time makes this fail.
+INSERT INTO booking (visit_id, release, slot_key, resource, during) VALUES ($1, $2, $3, $4, tstzrange($5, $6))

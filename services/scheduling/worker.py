@@ -1,0 +1,94 @@
+"""Solves in a process of its own, so that the event loop, and with it Kafka's heartbeat, never waits."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime, timedelta
+from multiprocessing.connection import wait
+
+import structlog
+
+from schemas.terms import DateWindow, Rank, VisitKind
+from schemas.visits import Needs
+from services.scheduling.centre import Centre
+from services.scheduling.problem import Infeasible, Problem, Solution
+
+log = structlog.get_logger()
+
+
+def solve_here(problem: Problem) -> Solution | Infeasible:
+    """Solve in this process."""
+    from services.scheduling.explain import solve  # noqa: PLC0415 -- keeps OR-Tools out of the parent process
+
+    return solve(problem)
+
+
+class SolverProcess:
+    """A worker process that solves one problem after the other and is replaced when it dies."""
+
+    def __init__(self) -> None:
+        self._pool = _new_pool()
+
+    async def solve(self, problem: Problem) -> Solution | Infeasible:
+        """Solve a problem in the worker; once again in a new worker when it dies.
+
+        Raises `BrokenProcessPool` when that one dies too.
+        """
+        pool = self._pool
+        try:
+            return await self._submit(pool, problem)
+        except BrokenProcessPool:
+            log.warning("solver process died", retried=True)
+            if self._pool is pool:  # several callers see the same death
+                self._pool = _new_pool()
+                pool.shutdown(wait=False)
+            return await self._submit(self._pool, problem)
+
+    async def warm(self, centre: Centre, now: datetime) -> None:
+        """Start the worker and have it load what the first real problem needs."""
+        await self.solve(_trivial(centre, now))
+
+    async def stop(self) -> None:
+        """End the worker after the problem in hand."""
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+
+    async def _submit(self, pool: ProcessPoolExecutor, problem: Problem) -> Solution | Infeasible:
+        return await asyncio.get_running_loop().run_in_executor(pool, solve_here, problem)
+
+
+def _new_pool() -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")  # a fork would copy the event loop's sockets
+    return ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_begin)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the parent, and end with it even when it was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _trivial(centre: Centre, now: datetime) -> Problem:
+    """A short courtesy visit somewhere in the next four weeks."""
+    today = now.date()
+    needs = Needs(
+        kind=VisitKind.COURTESY,
+        themes=(),
+        sites=(),
+        windows=(DateWindow(first=today, last=today + timedelta(weeks=4)),),
+        days=1,
+        size=1,
+        head_rank=Rank.OFFICER,
+        languages=("ar",),
+    )
+    return Problem(centre=centre, needs=needs, busy={}, now=now, seconds=5)

@@ -1,0 +1,198 @@
+import asyncio
+import json
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from embedded.children import free_port
+from embedded.processes import NotReady, Process, ProcessRefused, Supervisor
+
+ROOT = Path(__file__).parents[2]
+
+LIVES = "import time; print('alive', flush=True); time.sleep(600)"
+STUBBORN = (
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+)
+PARENT = """
+    import asyncio, sys
+    from embedded.processes import Process, Supervisor
+
+    async def main():
+        async with Supervisor() as supervisor:
+            process = Process("child", [sys.executable, "-c", sys.argv[1]])
+            await supervisor.run(process)
+            print(process.pid, flush=True)
+            await asyncio.sleep(600)
+
+    asyncio.run(main())
+"""
+
+
+def process(code: str, name: str = "child") -> Process:
+    return Process(name, [sys.executable, "-c", textwrap.dedent(code)])
+
+
+async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110  # another process's doing
+            await asyncio.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def members(group: int) -> list[list[str]]:
+    """The living processes of a process group."""
+    stats = [stat.read_text().rpartition(")")[2].split() for stat in Path("/proc").glob("[0-9]*/stat")]
+    return [fields for fields in stats if fields[2] == str(group) and fields[0] != "Z"]
+
+
+async def test_a_process_that_dies_is_started_again(tmp_path):
+    marks = tmp_path / "starts"
+    code = f"open({str(marks)!r}, 'a').write('x'); raise SystemExit(1)"
+    async with Supervisor() as supervisor:
+        await supervisor.run(process(code))
+        await until(lambda: marks.exists() and len(marks.read_text()) == 3)
+
+
+async def test_a_restart_waits_longer_each_time(monkeypatch):
+    pauses = []
+    sleep = asyncio.sleep
+
+    async def note(seconds):
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("embedded.processes.asyncio.sleep", note)
+    async with Supervisor() as supervisor:
+        await supervisor.run(process("raise SystemExit(1)"))
+        async with asyncio.timeout(20):
+            while len(pauses) < 7:
+                await sleep(0.02)
+    assert pauses[:7] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+async def test_an_adopted_server_is_followed_by_what_it_needs_after_a_restart():
+    refilled = asyncio.Event()
+
+    async def refill():
+        refilled.set()
+
+    server = process(LIVES, "broker")
+    await server.start()
+    async with Supervisor() as supervisor:
+        supervisor.adopt(server, refill=refill)
+        await until(lambda: server.last_line == "alive")
+        os.kill(server.pid, signal.SIGKILL)
+        await asyncio.wait_for(refilled.wait(), 10)
+
+
+async def test_stopping_ends_all_and_the_servers_after_the_services():
+    ended = []
+
+    class Noted(Process):
+        async def stop(self) -> None:
+            await super().stop()
+            ended.append(self.name)
+
+    children = [Noted(name, [sys.executable, "-c", LIVES]) for name in ("postgres", "broker", "visits")]
+    async with Supervisor() as supervisor:
+        for server in children[:2]:
+            await server.start()
+            supervisor.adopt(server)
+        await supervisor.run(children[2])
+        pids = [child.pid for child in children]
+    assert ended == ["visits", "broker", "postgres"]
+    assert not any(map(alive, pids))
+
+
+async def test_one_that_does_not_stop_is_killed_with_its_children(monkeypatch):
+    monkeypatch.setattr("embedded.processes.STOPS_WITHIN", 0.3)
+    parent = process(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {STUBBORN!r}])")
+    await parent.start()
+    group = parent.pid
+    await until(lambda: parent.last_line == "deaf")
+    assert len(members(group)) == 2
+    await parent.stop()
+    assert not members(group)
+
+
+async def test_a_wrong_setting_is_final_and_its_sentence_is_told():
+    code = "import sys; print('starting'); print('WAFD_KAFKA is not set', file=sys.stderr); sys.exit(2)"
+    sentence = r"^visits cannot run as it was started: WAFD_KAFKA is not set$"
+    async with Supervisor() as supervisor:
+        await supervisor.run(Process("visits", [sys.executable, "-u", "-c", code]))
+        with pytest.raises(ProcessRefused, match=sentence):
+            await supervisor.wait_ready(f"http://127.0.0.1:{free_port()}", within=20)
+        assert (await supervisor.refused()).name == "visits"
+
+
+async def test_one_that_never_gets_ready_is_named_with_its_reason():
+    reply = json.dumps({"problems": ["the database does not answer"]})
+    code = f"""
+        import http.server
+
+        class Unready(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(503); self.end_headers(); self.wfile.write({reply!r}.encode())
+
+        http.server.HTTPServer(("127.0.0.1", PORT), Unready).serve_forever()
+    """
+    port = free_port()
+    async with Supervisor() as supervisor:
+        await supervisor.run(process(code.replace("PORT", str(port))))
+        with pytest.raises(
+            NotReady, match=f"within 3 s: http://127.0.0.1:{port}: the database does not answer"
+        ):
+            await supervisor.wait_ready(f"http://127.0.0.1:{port}", within=3)
+
+
+async def test_lines_of_several_processes_stay_whole(capfdbinary):
+    code = """
+        import json, sys
+
+        for _ in range(200):
+            sys.stderr.write(json.dumps({{"by": {0}, "x": "ي" * 3000}}) + chr(10))
+    """
+    children = [process(code.format(number), f"p{number}") for number in range(3)]
+    for child in children:
+        await child.start()
+    for child in children:
+        assert await child.wait() == 0
+        await child.stop()
+    lines = capfdbinary.readouterr().err.splitlines()
+    assert sorted(json.loads(line)["by"] for line in lines) == [0] * 200 + [1] * 200 + [2] * 200
+
+
+async def test_a_last_line_without_an_end_is_not_lost(capfdbinary):
+    child = process("print('no newline', end='')")
+    await child.start()
+    await child.wait()
+    await child.stop()
+    assert child.last_line == "no newline"
+    assert capfdbinary.readouterr().err == b"no newline\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+async def test_no_process_outlives_a_killed_supervisor():
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(PARENT), "import time; time.sleep(600)"),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert parent.stdout
+    pid = int(await asyncio.wait_for(parent.stdout.readline(), 20))
+    await until(lambda: b"tether" not in Path(f"/proc/{pid}/cmdline").read_bytes())
+    parent.send_signal(signal.SIGKILL)
+    await parent.wait()
+    await until(lambda: not alive(pid))

@@ -1,0 +1,482 @@
+"""Scheduling with a real database: plans, releases, cancellations and what is booked."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from runtime.timers import Timers
+from runtime.transaction import Transactions
+from schemas.event import EVENTS, Event, EventData, new_event, read_event
+from schemas.scheduling import (
+    CataloguePublished,
+    ProgrammeCancelled,
+    ProgrammeInfeasible,
+    ProgrammeProposed,
+    ProgrammeReleased,
+    ProgrammeRevised,
+)
+from schemas.visits import (
+    RequestAmended,
+    RequestApproved,
+    RequestDeclined,
+    RequestWithdrawn,
+    VisitCancelled,
+    VisitConfirmed,
+)
+from services.scheduling import store
+from services.scheduling.app import publish_catalogue
+from services.scheduling.calendar import Interval
+from services.scheduling.explain import solve
+from services.scheduling.handlers import Contested, Office
+from services.scheduling.problem import Infeasible, Problem, Solution
+from tests.conftest import OpenTransactions
+from tests.unit.scheduling.factories import CENTRE, NOW, needs
+from tests.unit.scheduling.verifier import complaints
+
+FOCAL_POINT = {"name": {"latin": "Amal Haddad", "arabic": "أمل حداد"}, "email": "amal@mfa.example"}
+FACTS = {"reference": "V-2026-000017", "country": "QA", "ministry": "Ministry of Foreign Affairs"}
+PEOPLE = {"focal_points": [FOCAL_POINT]}
+
+
+@dataclass
+class InThisProcess:
+    """A solver that keeps what it was asked, and may let something happen meanwhile."""
+
+    asked: list[Problem] = field(default_factory=list)
+    meanwhile: list[Any] = field(default_factory=list)
+
+    async def solve(self, problem: Problem) -> Solution | Infeasible:
+        self.asked.append(problem)
+        outcome = solve(problem)
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
+        return outcome
+
+
+@dataclass
+class Desk:
+    """Scheduling at work on a database."""
+
+    transactions: Transactions
+    solver: InThisProcess
+    office: Office
+
+    async def hear(self, kind: type[EventData], visit: UUID, **data: Any) -> None:
+        event = approved(visit, **data) if kind is RequestApproved else told(kind, visit, **data)
+        handler = {
+            RequestApproved: self.office.want_programme,
+            RequestAmended: self.office.take_amendment,
+            RequestDeclined: self.office.cancel_programme,
+            RequestWithdrawn: self.office.cancel_programme,
+            VisitCancelled: self.office.cancel_programme,
+            VisitConfirmed: self.office.release_programme,
+        }[kind]
+        async with self.transactions() as tx:
+            await handler(tx, event)  # type: ignore[operator]
+
+    async def plan(self, visit: UUID) -> None:
+        async with self.transactions() as tx:
+            await self.office.propose_programme(tx, str(visit))
+
+    async def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with self.transactions() as tx:
+            return await tx.connection.fetch(query, *arguments)
+
+    async def emitted(self) -> list[Any]:
+        rows = await self.rows("SELECT type, payload FROM outbox ORDER BY seq")
+        return [read_event(row["type"], row["payload"]).data for row in rows]
+
+    async def booked(self, visit: UUID) -> set[tuple[str, str]]:
+        rows = await self.rows("SELECT slot_key, resource FROM booking WHERE visit_id = $1", visit)
+        return {(row["slot_key"], row["resource"]) for row in rows}
+
+    async def timers(self) -> set[str]:
+        return {row["key"] for row in await self.rows("SELECT key FROM timer WHERE name = 'plan'")}
+
+    async def state(self, visit: UUID) -> str:
+        return str((await self.rows("SELECT state FROM visit WHERE id = $1", visit))[0]["state"])
+
+
+def told(kind: type[EventData], visit: UUID, **data: Any) -> Event[Any]:
+    assert kind in EVENTS.values()
+    return new_event(
+        kind.model_validate(FACTS | {"revision": 1, "people": PEOPLE} | data),
+        id=uuid4(),
+        time=NOW,
+        subject=str(visit),
+        correlationid=uuid4(),
+        causationid=None,
+    )
+
+
+def approved(visit: UUID, *, revision: int = 1, **changes: Any) -> Event[Any]:
+    return told(RequestApproved, visit, revision=revision, subject="Study visit", needs=needs(**changes))
+
+
+@pytest.fixture
+async def desk(transactions: OpenTransactions) -> Desk:
+    opened = replace(await transactions("scheduling"), now=lambda: NOW)
+    solver = InThisProcess()
+    return Desk(opened, solver, Office(CENTRE, solver, seconds=20, answer_days=7))
+
+
+@pytest.fixture
+async def visit() -> UUID:
+    return uuid4()
+
+
+async def propose(desk: Desk, visit: UUID, **changes: Any) -> Any:
+    await desk.hear(RequestApproved, visit, **changes)
+    await desk.plan(visit)
+    return (await desk.emitted())[-1]
+
+
+async def test_an_approved_request_is_planned_at_once(desk: Desk, visit: UUID):
+    await desk.hear(RequestApproved, visit)
+    assert await desk.timers() == {str(visit)}
+    assert await desk.state(visit) == "wanted"
+
+
+async def test_a_planned_visit_is_proposed_and_its_people_and_places_are_held(desk: Desk, visit: UUID):
+    programme = await propose(desk, visit)
+    assert isinstance(programme, ProgrammeProposed)
+    assert (programme.release, programme.revision) == (1, 1)
+    assert programme.respond_by.isoformat() == "2026-11-30T09:00:00+00:00"
+    assert complaints(CENTRE, needs(), programme.slots, {}, NOW) == []
+    expected = {(slot.key, f"visit:{visit}") for slot in programme.slots}
+    expected |= {(slot.key, f"venue:{slot.place.code}") for slot in programme.slots}
+    expected |= {(slot.key, f"person:{one.person}") for slot in programme.slots for one in slot.assignments}
+    assert await desk.booked(visit) == expected
+    assert await desk.state(visit) == "proposed"
+
+
+async def test_a_proposal_tells_whom_to_write_to_and_nobody_else(desk: Desk, visit: UUID):
+    programme = await propose(desk, visit)
+    assert programme.people.focal_points[0].email == "amal@mfa.example"
+    parts = {one.person for slot in programme.slots for one in slot.assignments}
+    assert {person.person for person in programme.people.persons} == parts
+
+
+async def test_a_visit_that_is_proposed_is_not_planned_again(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    await desk.plan(visit)
+    assert len(await desk.emitted()) == 1
+
+
+async def test_a_stale_approval_changes_nothing(desk: Desk, visit: UUID):
+    await propose(desk, visit, revision=2)
+    await desk.hear(RequestApproved, visit, revision=1, days=3)
+    await desk.plan(visit)
+    assert await desk.state(visit) == "proposed"
+    assert len(await desk.emitted()) == 1
+
+
+async def test_two_visits_never_share_a_person_or_venue(desk: Desk):
+    visits = [uuid4() for _ in range(4)]
+    programmes = [await propose(desk, one) for one in visits]
+    busy: dict[str, tuple[Interval, ...]] = {}
+    for programme in programmes:
+        assert complaints(CENTRE, needs(), programme.slots, busy, NOW) == []
+        for slot in programme.slots:
+            for resource in (
+                f"venue:{slot.place.code}",
+                *(f"person:{one.person}" for one in slot.assignments),
+            ):
+                busy[resource] = (*busy.get(resource, ()), Interval(slot.starts, slot.ends))
+
+
+async def test_a_second_visit_that_was_faster_makes_the_first_plan_anew(desk: Desk, visit: UUID):
+    other = uuid4()
+    await desk.hear(RequestApproved, visit)
+    await desk.hear(RequestApproved, other)
+    desk.solver.meanwhile.append(lambda: desk.plan(other))
+    await desk.plan(visit)
+    assert [await desk.state(one) for one in (visit, other)] == ["proposed", "proposed"]
+    assert len(desk.solver.asked) == 3
+    assert desk.solver.asked[0].busy == {}
+    assert "venue:shelter" in desk.solver.asked[2].busy
+
+
+async def test_a_plan_that_stays_contested_is_left_to_a_later_try(desk: Desk, visit: UUID):
+    others = [uuid4() for _ in range(4)]
+    for one in (visit, *others):
+        await desk.hear(RequestApproved, one, windows=[{"first": "2027-01-03", "last": "2027-02-04"}])
+    bookings: list[Sequence[tuple[str, str]]] = []
+
+    async def take_everything() -> None:
+        held = await store_of(desk, others[len(bookings)])
+        bookings.append(held)
+
+    desk.solver.meanwhile += [take_everything] * 4
+    with pytest.raises(Contested):
+        await desk.plan(visit)
+    assert await desk.booked(visit) == set()
+    assert await desk.state(visit) == "wanted"
+
+
+async def store_of(desk: Desk, other: UUID) -> Sequence[tuple[str, str]]:
+    """Books for another visit exactly what the last problem asked for would be given."""
+    outcome = solve(desk.solver.asked[-1])
+    assert isinstance(outcome, Solution)
+    async with desk.transactions() as tx:
+        await store.book(tx.connection, other, 1, outcome.slots)
+    return sorted(await desk.booked(other))
+
+
+async def test_a_plan_of_what_was_withdrawn_meanwhile_is_dropped(desk: Desk, visit: UUID):
+    await desk.hear(RequestApproved, visit)
+    desk.solver.meanwhile.append(lambda: desk.hear(RequestWithdrawn, visit, reason="Elections"))
+    await desk.plan(visit)
+    assert await desk.emitted() == []
+    assert await desk.booked(visit) == set()
+    assert await desk.state(visit) == "cancelled"
+
+
+async def test_a_confirmed_programme_is_released_as_it_is(desk: Desk, visit: UUID):
+    proposed = await propose(desk, visit)
+    await desk.hear(VisitConfirmed, visit, release=1)
+    released = (await desk.emitted())[-1]
+    assert isinstance(released, ProgrammeReleased)
+    assert (released.release, released.slots, released.people) == (2, proposed.slots, proposed.people)
+    assert await desk.state(visit) == "released"
+    assert await desk.booked(visit)
+
+
+@pytest.mark.parametrize("release", [2, 7])
+async def test_a_confirmation_of_another_release_is_ignored(desk: Desk, visit: UUID, release: int):
+    await propose(desk, visit)
+    await desk.hear(VisitConfirmed, visit, release=release)
+    assert await desk.state(visit) == "proposed"
+    assert len(await desk.emitted()) == 1
+
+
+async def test_a_programme_is_confirmed_once(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    await desk.hear(VisitConfirmed, visit, release=1)
+    await desk.hear(VisitConfirmed, visit, release=2)
+    assert [type(one) for one in await desk.emitted()] == [ProgrammeProposed, ProgrammeReleased]
+
+
+async def test_an_amendment_under_approval_keeps_the_programme_and_stops_planning(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    before = await desk.booked(visit)
+    await desk.hear(
+        RequestAmended, visit, revision=2, changed=["/needs/days"], needs_approval=True, needs=needs(days=3)
+    )
+    assert await desk.booked(visit) == before
+    assert await desk.timers() == set()
+
+
+async def test_a_request_amended_before_its_plan_waits_for_the_new_approval(desk: Desk, visit: UUID):
+    await desk.hear(RequestApproved, visit)
+    await desk.hear(
+        RequestAmended, visit, revision=2, changed=["/needs/days"], needs_approval=True, needs=needs(days=3)
+    )
+    await desk.plan(visit)
+    assert await desk.emitted() == []
+    await desk.hear(RequestApproved, visit, revision=2, days=3)
+    await desk.plan(visit)
+    programme = (await desk.emitted())[-1]
+    assert (programme.revision, programme.release) == (2, 1)
+
+
+async def test_an_amendment_that_needs_no_approval_holds_at_once(desk: Desk, visit: UUID):
+    await desk.hear(RequestApproved, visit)
+    await desk.hear(
+        RequestAmended, visit, revision=2, changed=["/people"], needs_approval=False, needs=needs(size=5)
+    )
+    await desk.plan(visit)
+    programme = (await desk.emitted())[-1]
+    assert programme.revision == 2
+    assert desk.solver.asked[0].needs.size == 5
+
+
+async def test_a_changed_request_revises_its_programme_and_names_what_changed(desk: Desk, visit: UUID):
+    first = await propose(desk, visit)
+    revised = await propose(desk, visit, revision=2, themes=["victim-identification"])
+    assert isinstance(revised, ProgrammeRevised)
+    assert (revised.release, revised.revision) == (2, 2)
+    assert [slot.key for slot in revised.removed] == ["briefing-national-referral-mechanism"]
+    old = {slot.key: slot for slot in first.slots}
+    assert set(revised.changed) == {slot.key for slot in revised.slots if old.get(slot.key) != slot}
+    named = {person.person for person in revised.people.persons}
+    assert set(revised.affected) <= named
+    assert "briefing-national-referral-mechanism" not in {key for key, _ in await desk.booked(visit)}
+
+
+async def test_a_visit_is_not_in_the_way_of_its_own_new_programme(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    await propose(desk, visit, revision=2)
+    assert desk.solver.asked[-1].busy == {}
+
+
+@pytest.mark.parametrize("kind", [RequestDeclined, RequestWithdrawn, VisitCancelled])
+async def test_what_is_called_off_gives_everything_back(desk: Desk, visit: UUID, kind: type[EventData]):
+    proposed = await propose(desk, visit)
+    await desk.hear(kind, visit, reason="Two\nlines")
+    cancelled = (await desk.emitted())[-1]
+    assert isinstance(cancelled, ProgrammeCancelled)
+    assert (cancelled.release, cancelled.slots, cancelled.reason) == (2, proposed.slots, "Two lines")
+    assert cancelled.people == proposed.people
+    assert await desk.booked(visit) == set()
+    assert await desk.state(visit) == "cancelled"
+
+
+async def test_calling_off_what_has_no_programme_tells_nobody(desk: Desk, visit: UUID):
+    await desk.hear(RequestDeclined, visit, reason="No")
+    await desk.hear(RequestApproved, visit)
+    await desk.hear(RequestWithdrawn, visit, reason="No")
+    await desk.plan(visit)
+    assert await desk.emitted() == []
+    assert await desk.timers() == set()
+
+
+async def test_an_infeasible_request_is_told_with_reasons_and_alternatives(desk: Desk, visit: UUID):
+    told_ = await propose(desk, visit, windows=[{"first": "2027-03-10", "last": "2027-03-13"}])
+    assert isinstance(told_, ProgrammeInfeasible)
+    assert "Eid al-Fitr" in told_.reasons[0].en
+    assert told_.alternatives
+    assert await desk.state(visit) == "infeasible"
+
+
+async def test_a_programme_that_became_infeasible_is_called_off_too(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    await propose(desk, visit, revision=2, size=50)
+    assert [type(one) for one in await desk.emitted()][1:] == [ProgrammeCancelled, ProgrammeInfeasible]
+    assert await desk.booked(visit) == set()
+
+
+async def test_a_programme_found_after_an_infeasible_one_is_a_new_proposal(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    await propose(desk, visit, revision=2, size=50)
+    again = await propose(desk, visit, revision=3)
+    assert isinstance(again, ProgrammeProposed)
+    assert again.release == 3
+
+
+async def test_a_visit_that_nobody_approved_is_not_planned(desk: Desk, visit: UUID):
+    await desk.plan(visit)
+    assert desk.solver.asked == []
+
+
+async def test_the_database_refuses_a_double_booking(desk: Desk):
+    visits = [uuid4(), uuid4()]
+    for one in visits:
+        await desk.hear(RequestApproved, one)
+    programme = solve(Problem(CENTRE, needs(), {}, NOW, 20))
+    assert isinstance(programme, Solution)
+    async with desk.transactions() as tx:
+        await store.book(tx.connection, visits[0], 1, programme.slots)
+    with pytest.raises(asyncpg.ExclusionViolationError):
+        async with desk.transactions() as tx:
+            await store.book(tx.connection, visits[1], 1, programme.slots)
+
+
+async def test_planners_that_book_the_same_at_once_do_not_deadlock(desk: Desk):
+    visits = [uuid4() for _ in range(6)]
+    for one in visits:
+        await desk.hear(RequestApproved, one)
+    programme = solve(Problem(CENTRE, needs(), {}, NOW, 20))
+    assert isinstance(programme, Solution)
+
+    async def book(visit: UUID, slots: Any) -> bool:
+        try:
+            async with desk.transactions() as tx:
+                await store.book(tx.connection, visit, 1, slots)
+        except asyncpg.ExclusionViolationError:
+            return False
+        return True
+
+    orders = [programme.slots if number % 2 else programme.slots[::-1] for number in range(len(visits))]
+    results = await asyncio.gather(*(book(one, slots) for one, slots in zip(visits, orders, strict=True)))
+    assert sum(results) == 1
+
+
+async def test_the_catalogue_is_published_once_for_each_state_of_the_master_data(desk: Desk):
+    async def load(centre: Any) -> None:
+        async with desk.transactions() as tx:
+            await publish_catalogue(tx, centre)
+
+    await asyncio.gather(load(CENTRE), load(CENTRE), load(CENTRE))
+    smaller = CENTRE.model_copy(update={"themes": CENTRE.themes[1:]})
+    await load(smaller)
+    await load(smaller)
+    published = await desk.emitted()
+    assert all(isinstance(one, CataloguePublished) for one in published)
+    assert [(one.revision, len(one.themes)) for one in published] == [
+        (1, len(CENTRE.themes)),
+        (2, len(CENTRE.themes) - 1),
+    ]
+    assert published[0].largest_venue == 40
+    shelter = next(site for site in published[0].sites if site.code == "shelter")
+    assert (shelter.group_cap, shelter.media_allowed, shelter.confidentiality_required) == (8, False, True)
+
+
+async def test_the_centre_counts_as_loaded_only_in_its_newest_state(desk: Desk):
+    async with desk.transactions() as tx:
+        assert not await store.has_centre(tx.connection, CENTRE.content_hash)
+        await publish_catalogue(tx, CENTRE)
+        assert await store.has_centre(tx.connection, CENTRE.content_hash)
+        assert not await store.has_centre(tx.connection, "another")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE visit SET state = 'released', slots = '[]'",
+        "UPDATE visit SET state = 'cancelled'",
+        "UPDATE visit SET state = 'dreaming'",
+        "UPDATE visit SET latest_revision = 0",
+        "UPDATE booking SET during = 'empty'",
+        "UPDATE booking SET during = tstzrange(lower(during), NULL)",
+        "UPDATE booking SET resource = 'car:1'",
+    ],
+)
+async def test_the_database_refuses_what_cannot_be(desk: Desk, visit: UUID, statement: str):
+    await propose(desk, visit)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await desk.rows(statement)
+
+
+async def test_busy_times_are_those_of_others_within_the_span(desk: Desk, visit: UUID):
+    programme = await propose(desk, visit)
+    first = programme.slots[0]
+    async with desk.transactions() as tx:
+        around = Interval(first.starts, first.ends)
+        mine = await store.busy(tx.connection, visit, around)
+        others = await store.busy(tx.connection, uuid4(), around)
+        later = await store.busy(
+            tx.connection,
+            uuid4(),
+            Interval(datetime(2028, 1, 1, tzinfo=UTC), datetime(2028, 1, 2, tzinfo=UTC)),
+        )
+    assert mine == {}
+    assert others[f"venue:{first.place.code}"] == (around,)
+    assert later == {}
+
+
+async def test_an_approval_that_arrives_while_its_visit_is_planned_neither_deadlocks_nor_is_lost(
+    desk: Desk, visit: UUID
+):
+    timers = Timers(desk.transactions, {"plan": desk.office.propose_programme}, desk.transactions.now)
+    hearing: list[asyncio.Task[None]] = []
+
+    async def approve_again() -> None:
+        hearing.append(asyncio.create_task(desk.hear(RequestApproved, visit, revision=2, days=3)))
+        await asyncio.sleep(0.2)
+
+    await desk.hear(RequestApproved, visit)
+    desk.solver.meanwhile.append(approve_again)
+    assert await timers.fire_one()
+    await asyncio.gather(*hearing)
+    while await timers.fire_one():
+        pass
+    programmes = await desk.emitted()
+    assert [(one.revision, one.release) for one in programmes] == [(1, 1), (2, 2)]
+    assert await desk.timers() == set()
