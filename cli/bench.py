@@ -1,15 +1,21 @@
 """`wafd bench`: what Wafd costs, measured beside a floor in the same run."""
 
 import json
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
+from cli.demo import CENTRE_ZONE, REQUESTS, progress_bar, read_examples, register, system
 from cli.target import command
 from runtime.logging import configure
+from services.visits.clients import Role
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; compare ratios, not values.")
 
@@ -30,6 +36,34 @@ async def pipeline(
     """Push events through inbox, handler, outbox and relay, and through a hand-written loop."""
     configure("bench", "warning")
     _print(await pipeline_benchmark.pipeline(events, rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def latency(
+    requests: Annotated[int, typer.Option(min=3, max=500, help="Visits, one after the other.")] = 40,
+    as_json: AsJson = False,
+) -> None:
+    """Measure from 202 to the e-mail handed over, on an idle embedded system, solver included."""
+    configure("bench", "warning")
+    examples = read_examples(REQUESTS, datetime.now(CENTRE_ZONE).date())
+    feasible = [story.request for story in examples if "refused" not in story.name]
+    bodies = [
+        {**feasible[number % len(feasible)], "sender_reference": f"B-{number}"} for number in range(requests)
+    ]
+    with TemporaryDirectory(prefix="wafd-bench-") as folder, progress_bar() as progress:
+        task = progress.add_task("starting the servers", total=requests)
+        async with system(Path(folder)) as ready:
+            ministry = await register(ready, "Bench", "QA", Role.MINISTRY)
+            officer = await register(ready, "Bench officer", "BH", Role.OFFICER)
+            figures = await latency_benchmark.latency(
+                ready,
+                ministry,
+                officer,
+                bodies,
+                lambda text: progress.update(task, advance=1, description=text),
+            )
+    _print(figures, as_json=as_json)
 
 
 def _print(figures: dict[str, Any], *, as_json: bool) -> None:

@@ -66,9 +66,9 @@ async def demo(
     """Run the examples through the embedded system and show what happened."""
     stories = read_examples(requests, datetime.now(CENTRE_ZONE).date())
     _empty(data)
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("starting the servers", total=1 + 4 * len(stories))
-        async with _system(data) as ready:
+        async with system(data) as ready:
             progress.advance(task)
             async with _Walk(ready, lambda text: progress.update(task, advance=1, description=text)) as walk:
                 await walk.submit(stories)
@@ -105,13 +105,14 @@ def _empty(data: Path) -> None:
     (data / "demo").touch()
 
 
-def _progress() -> Progress:
+def progress_bar() -> Progress:
+    """Show on stderr how far the work has come."""
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 @asynccontextmanager
-async def _system(data: Path) -> AsyncIterator[dict[str, Any]]:
+async def system(data: Path) -> AsyncIterator[dict[str, Any]]:
     """Run `wafd up` beside this process; its logs go to ``data/wafd.log``."""
     program = (sys.executable, "-m", "cli.main", "up", f"--data={data}", "--api-port=0")
     with (data / "wafd.log").open("wb") as log:
@@ -136,6 +137,15 @@ def _last_line(path: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
+async def register(ready: dict[str, Any], name: str, country: str, role: Role) -> str:
+    """Register a client of the running system; returns its API key."""
+    async with operating(ready["postgres"], "visits") as transactions, transactions() as tx:
+        made = await add_client(
+            tx.connection, id=tx.new_id(), name=name, country=country, role=role, now=tx.now
+        )
+    return made.api_key
+
+
 class _Walk:
     """Plays ministries and officer through the API, and reads the event log."""
 
@@ -157,11 +167,7 @@ class _Walk:
 
     async def _key(self, name: str, country: str, role: Role) -> str:
         if name not in self._keys:
-            async with operating(self._ready["postgres"], "visits") as transactions, transactions() as tx:
-                made = await add_client(
-                    tx.connection, id=tx.new_id(), name=name, country=country, role=role, now=tx.now
-                )
-            self._keys[name] = made.api_key
+            self._keys[name] = await register(self._ready, name, country, role)
         return self._keys[name]
 
     async def _post(self, path: str, body: object, key: str) -> httpx.Response:

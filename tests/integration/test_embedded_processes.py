@@ -39,7 +39,7 @@ def process(code: str, name: str = "child") -> Process:
 
 async def until(condition: Callable[[], bool], within: float = 10.0) -> None:
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110  # another process's doing
+        while not condition():  # another process's doing
             await asyncio.sleep(0.02)
 
 

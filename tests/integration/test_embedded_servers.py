@@ -46,7 +46,7 @@ async def start_parent(data: Path) -> tuple[asyncio.subprocess.Process, dict[str
 
 async def gone(port: int, within: float = 10.0) -> None:
     async with asyncio.timeout(within):
-        while port_is_taken(port):  # noqa: ASYNC110  # another process's port
+        while port_is_taken(port):  # another process's port
             await asyncio.sleep(0.05)
 
 
