@@ -10,6 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
+from cli.demo import CENTRE_ZONE, dated
 from cli.target import admin_dsn, command, connect, failures, run_file
 from runtime.errors import OperationError, UsageError
 from runtime.operations import operating
@@ -71,7 +72,7 @@ async def revoke(
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(help="A request as JSON; - reads standard input.")],
+    file: Annotated[Path, typer.Argument(help="A request as JSON, or an example; - reads standard input.")],
     key: Annotated[str | None, typer.Option(help="The API key; default: WAFD_API_KEY.")] = None,
     api: Annotated[
         str | None, typer.Option(help="Base URL; default: WAFD_API or the running system.")
@@ -87,7 +88,16 @@ def submit(
         except OSError as error:
             raise UsageError(f"{file} cannot be read: {error.strerror}") from None
         base = api or os.environ.get("WAFD_API") or str(run_file()["api"])
-        _report(_post(base, token, body))
+        _report(_post(base, token, _as_request(body)))
+
+
+def _as_request(body: bytes) -> bytes:
+    """What is to be sent: the body as it is, or the request in a file of `examples/requests`."""
+    try:
+        content = json.loads(body)
+        return json.dumps(dated(content, datetime.now(CENTRE_ZONE).date())).encode()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return body  # the API says what is wrong with it
 
 
 def _post(base: str, token: str, body: bytes) -> httpx.Response:

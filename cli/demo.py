@@ -84,17 +84,22 @@ def read_examples(folder: Path, today: date) -> list[Story]:
     for path in sorted(folder.glob("*.json")):
         try:
             content = json.loads(path.read_text("utf-8"))
-            windows = [
-                {"first": str(today + timedelta(days=first)), "last": str(today + timedelta(days=last))}
-                for first, last in content["windows_from_today"]
-            ]
-            request = {**content["request"], "windows": windows}
-            stories.append(Story(path.stem, content["client"]["name"], content["client"]["country"], request))
+            client = content["client"]
+            stories.append(Story(path.stem, client["name"], client["country"], dated(content, today)))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} is no example request ({error!r}): see examples/README.md") from None
     if not stories:
         raise UsageError(f"{folder} holds no requests (*.json)")
     return stories
+
+
+def dated(example: dict[str, Any], today: date) -> dict[str, Any]:
+    """The request of an example with its windows as dates."""
+    windows = [
+        {"first": str(today + timedelta(days=first)), "last": str(today + timedelta(days=last))}
+        for first, last in example["windows_from_today"]
+    ]
+    return {**example["request"], "windows": windows}
 
 
 def _empty(data: Path) -> None:
