@@ -1,6 +1,7 @@
 """Consumption: a batch is one transaction; on failure one record at a time; what fails for good is parked."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,17 +56,17 @@ def read_record(record: ConsumerRecord, handled: Mapping[str, Handler] | None) -
     try:
         type_, id_ = _identify(record)
     except (ValueError, RecursionError) as error:
-        return Incoming(record, key, _foreign_id(record), None, None, Malformed(str(error)[:200]))
+        failure = Malformed(str(error)[:200])
+        return Incoming(record, key, _foreign_id(record, f"{place}/{record.timestamp}"), None, None, failure)
     if handled is not None and type_ not in handled:
         return None
     try:
         event = read_any_event(record.value) if handled is None else read_event(type_, record.value)
-    except ValidationError as error:
-        return Incoming(record, key, id_, type_, None, error)
-    if event.id != id_ or event.subject != key or event.type != type_:
-        return Incoming(
-            record, key, id_, type_, None, Malformed("id, type or key differ from the event's own")
-        )
+        if event.id != id_ or event.subject != key or event.type != type_:
+            raise Malformed("id, type or key differ from the event's own")
+    except (ValidationError, Malformed) as error:
+        # Not the id it claims: under that a good event would pass for a repetition of this one.
+        return Incoming(record, key, _foreign_id(record, f"{type_}/{id_}/{key}"), type_, None, error)
     return Incoming(record, key, id_, type_, event)
 
 
@@ -77,18 +78,14 @@ def _identify(record: ConsumerRecord) -> tuple[str, UUID]:
     if record.value is None:
         raise Malformed("the record is empty")
     body = json.loads(record.value.decode())
-    if (
-        not isinstance(body, dict)
-        or not isinstance(body.get("type"), str)
-        or not isinstance(body.get("id"), str)
-    ):
+    if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in ("type", "id")):
         raise Malformed("the record has no event type and id")
     return body["type"], UUID(body["id"])
 
 
-def _foreign_id(record: ConsumerRecord) -> UUID:
-    place = f"{record.topic}/{record.partition}/{record.offset}/{record.timestamp}/".encode()
-    return uuid5(_FOREIGN, (place + (record.value or b"")[:4096]).hex())
+def _foreign_id(record: ConsumerRecord, what: str) -> UUID:
+    """An id for a record that has none of its own; the same for the same record delivered again."""
+    return uuid5(_FOREIGN, f"{what}/{hashlib.sha256(record.value or b'').hexdigest()}")
 
 
 class Inbox:
@@ -232,7 +229,7 @@ class Inbox:
                     raise Poison(f"no handler for the type {row['type']} any more")
                 if item.failure:
                     raise item.failure
-                if await tx.connection.fetch(SQL["receive"], [row["id"]]):
+                if await tx.connection.fetch(SQL["receive"], [item.id]):
                     await self._handle(inner, item)
         except OUTAGES:
             raise

@@ -83,10 +83,8 @@ class Timers:
                     await self._handlers[row["name"]](
                         tx.answering(row["correlation"], row["causation"]), row["key"]
                     )
-        except OUTAGES:
-            raise
         except Exception as error:
-            if not taken:
+            if not taken:  # it is the database that failed, not a timer
                 raise
             await self._put_off(*taken[0], error)
         return True

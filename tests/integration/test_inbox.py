@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
@@ -224,6 +223,16 @@ async def test_an_event_whose_key_is_another_visits_is_refused(bench: Bench) -> 
     event = declined("x", "visit-2")
     headers = headers_of(event.type, str(event.id), str(event.correlationid))
     await bench.inbox.consume((raw(event.model_dump_json().encode(), key="visit-1", headers=headers),))
-    (row,) = await bench.parked()
-    assert row["id"] == event.id
-    assert isinstance(row["id"], UUID)
+    assert len(await bench.parked()) == 1
+
+
+async def test_garbage_under_the_id_of_a_good_event_does_not_displace_it(bench: Bench) -> None:
+    good = declined("good", "visit-1")
+    headers = headers_of(good.type, str(good.id), str(good.correlationid))
+    await bench.inbox.consume((raw(b"garbage", key="visit-1", headers=headers), record(good, 1)))
+    garbage, held = await bench.parked()
+    assert held["id"] == good.id != garbage["id"]
+    async with bench.transactions() as tx:
+        await operations.discard(tx, garbage["id"], "garbage", "ops")
+    await _redrive(bench, "visit-1")
+    assert (await bench.emitted())[-1] == "good"

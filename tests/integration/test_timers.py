@@ -107,3 +107,23 @@ async def test_a_timer_may_set_itself_again(transactions: OpenTransactions) -> N
     assert await worker.fire_one()
     assert not await worker.fire_one()
     assert await open_.pool.fetchval("SELECT count(*) FROM timer") == 1
+
+
+async def test_a_timer_whose_server_is_away_does_not_hold_up_the_others(
+    transactions: OpenTransactions,
+) -> None:
+    open_ = await transactions("eventlog")
+    done = []
+
+    async def call(_tx: Transaction, key: str) -> None:
+        if key == "away":
+            raise ConnectionRefusedError
+        done.append(key)
+
+    async with open_() as tx:
+        await tx.remind("test", "away", tx.now - timedelta(seconds=5))
+        await tx.remind("test", "there", tx.now)
+    worker = Timers(open_, {"test": call}, open_.now)
+    assert await worker.fire_one()
+    assert await worker.fire_one()
+    assert done == ["there"]
