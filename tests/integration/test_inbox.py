@@ -236,3 +236,11 @@ async def test_garbage_under_the_id_of_a_good_event_does_not_displace_it(bench: 
         await operations.discard(tx, garbage["id"], "garbage", "ops")
     await _redrive(bench, "visit-1")
     assert (await bench.emitted())[-1] == "good"
+
+
+async def test_a_repeated_event_is_passed_over_also_one_by_one(bench: Bench) -> None:
+    bench.seen.failing = {"bad"}
+    good = declined("good", "a")
+    await bench.inbox.consume((record(good), record(declined("bad", "b"), 1)))
+    await bench.inbox.consume((record(good), record(declined("bad", "c"), 2)))
+    assert await bench.emitted() == ["good"]
