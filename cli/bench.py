@@ -12,8 +12,10 @@ from rich.table import Table
 
 from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
-from cli.demo import CENTRE_ZONE, REQUESTS, progress_bar, read_examples, register, system
+from cli.demo import progress_bar, system
+from cli.examples import CENTRE_ZONE, REQUESTS, read_examples
 from cli.target import command
+from cli.walk import register
 from runtime.logging import configure
 from services.visits.clients import Role
 

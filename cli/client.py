@@ -10,7 +10,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.demo import CENTRE_ZONE, dated
+from cli.examples import CENTRE_ZONE, dated
 from cli.target import admin_dsn, command, connect, failures, run_file
 from runtime.errors import OperationError, UsageError
 from runtime.operations import operating

@@ -74,15 +74,15 @@ def _alternatives(problem: Problem, faults: tuple[Fault, ...]) -> tuple[Alternat
     if standing_faults(needs, problem.centre):
         return ()
     possible = replace(problem, needs=needs)
-    budget = Budget(problem.seconds)
     found: list[Alternative] = []
-    if needs != problem.needs and (solution := search(possible, budget)):
+    # Each kind has a time of its own: what is too much for a day is so on every later day, too.
+    if needs != problem.needs and (solution := search(possible, Budget(problem.seconds / 2))):
         found.append(_alternative(problem.needs, needs, solution))
-    for solution in _later(possible, budget):
+    for solution in _later(possible, Budget(problem.seconds / 2)):
         found.append(_alternative(problem.needs, needs, solution))
         if len(found) >= LATER_WINDOWS:
             break
-    for fewer, solution in _with_fewer_themes(possible, budget):
+    for fewer, solution in _with_fewer_themes(possible, Budget(problem.seconds / 2)):
         found.append(_alternative(problem.needs, fewer, solution))
         break
     return tuple(found[:MOST_ALTERNATIVES])

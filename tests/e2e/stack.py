@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import psutil
 
-from cli.demo import REQUESTS, read_examples
+from cli.examples import REQUESTS, read_examples
 from runtime.database import encode_json
 from runtime.operations import operating
 from runtime.transaction import new_id
