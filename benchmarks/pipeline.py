@@ -24,9 +24,8 @@ from embedded import broker as embedded_broker
 from embedded import postgres as embedded_postgres
 from runtime.database import encode_json, migrate, open_pool
 from runtime.inbox import Inbox
-from runtime.kafka import Subscription, ensure_topics, headers_of, new_producer
+from runtime.kafka import Records, Subscription, ensure_topics, headers_of, new_producer
 from runtime.outbox import Relay
-from runtime.parking import Parking
 from runtime.settings import Settings
 from runtime.transaction import Transaction, Transactions, clock, new_id
 from schemas.event import Event, envelope, new_event, topic_of
@@ -171,13 +170,17 @@ async def _wafd(used: Servers, group: str, events: int) -> float:
     began: list[float] = []
 
     async def propose(tx: Transaction, event: Event[RequestApproved]) -> None:
-        if not began:
-            began.append(time.perf_counter())
         tx.emit(answer(event), subject=event.subject)
 
-    inbox = Inbox(transactions, {RequestApproved.TYPE: propose}, Parking(), registry)
+    inbox = Inbox(transactions, {RequestApproved.TYPE: propose}, registry)
+
+    async def consume(records: Records) -> None:
+        if not began:
+            began.append(time.perf_counter())
+        await inbox.consume(records)
+
     topics = [topic_of(RequestApproved.TYPE)]
-    subscription = Subscription(used.settings, group, topics, inbox.consume, registry)
+    subscription = Subscription(used.settings, group, topics, consume, registry)
     running = asyncio.create_task(relay.run())
     await subscription.start()
     while (registry.get_sample_value("wafd_outbox_published_total") or 0) < events:  # noqa: ASYNC110

@@ -19,6 +19,7 @@ from cli.examples import CENTRE_ZONE, REQUESTS, read_examples
 from cli.outcome import show
 from cli.target import DEFAULT_DATA, command
 from cli.walk import Walk
+from embedded.directory import claim
 from runtime.errors import OperationError, UsageError
 
 STARTS_WITHIN = 120.0
@@ -43,13 +44,16 @@ async def demo(
                 await walk.answer(stories)
                 await walk.settle(stories)
     show(stories, data)
+    if failures := [line for story in stories for line in story.failures()]:
+        raise OperationError("; ".join(failures))
 
 
 def _empty(data: Path) -> None:
     if data.exists() and any(data.iterdir()) and not (data / "demo").exists():
         raise UsageError(f"{data} is not a folder of an earlier demo: name another with --data")
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
+    claim(data).close()  # refused while a system runs on it
+    shutil.rmtree(data)
+    data.mkdir()
     (data / "demo").touch()
 
 

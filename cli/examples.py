@@ -17,6 +17,7 @@ CENTRE_ZONE = ZoneInfo("Asia/Bahrain")
 PROPOSED = "scheduling.programme.proposed.v1"
 RELEASED = "scheduling.programme.released.v1"
 INFEASIBLE = "scheduling.programme.infeasible.v1"
+FAILED = "notifications.notice.failed.v1"
 DELIVERED = "notifications.notice.delivered.v1"
 
 
@@ -27,6 +28,7 @@ class Story:
     name: str
     client: str
     country: str
+    expect: str
     request: dict[str, Any]
     id: str | None = None
     accepted_at: datetime | None = None
@@ -45,6 +47,22 @@ class Story:
         """The settled notices among its events: delivered, failed or suppressed."""
         return [event for event in self.events if event["type"].startswith("notifications.notice.")]
 
+    @property
+    def outcome(self) -> str:
+        """What became of it: refused, confirmed, waitlisted or, while it is on its way, unsettled."""
+        if self.refusal:
+            return "refused"
+        if self.first(RELEASED):
+            return "confirmed"
+        return "waitlisted" if self.first(INFEASIBLE) else "unsettled"
+
+    def failures(self) -> list[str]:
+        """What is not as the example says it should be, a sentence each."""
+        found = [f"a notice about {self.name} failed" for n in self.notices if n["type"] == FAILED]
+        if self.outcome != self.expect:
+            found.append(f"{self.name} was to be {self.expect} and is {self.outcome}")
+        return found
+
     def first(self, *types: str) -> asyncpg.Record | None:
         """The earliest of its events of one of ``types``."""
         return next((event for event in self.events if event["type"] in types), None)
@@ -57,7 +75,8 @@ def read_examples(folder: Path, today: date) -> list[Story]:
         try:
             content = json.loads(path.read_text("utf-8"))
             client = content["client"]
-            stories.append(Story(path.stem, client["name"], client["country"], dated(content, today)))
+            request = dated(content, today)
+            stories.append(Story(path.stem, client["name"], client["country"], content["expect"], request))
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path} is no example request ({error!r}): see examples/README.md") from None
     if not stories:

@@ -1,6 +1,7 @@
 """`wafd lag` and `wafd recover`: what waits, and what to do after the loss of a broker."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -19,22 +20,12 @@ async def lag(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     rows = []
     for service in SERVICES:
         connection = await connect(service)
-        waiting, seconds = await operations.backlog(connection)
-        parked = len(await operations.parked(connection))
         unread = await _unread(f"wafd-{service}")
-        rows.append(
-            {
-                "service": service,
-                "unread": unread,
-                "unpublished": waiting,
-                "oldest_unpublished_seconds": round(seconds, 3),
-                "parked": parked,
-            }
-        )
+        rows.append({"service": service, "unread": unread, **await operations.backlog(connection)})
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("service", "unread records", "unpublished events", "oldest unpublished (s)", "parked")
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:
         table.add_row(*map(str, row.values()))
     Console().print(table)
@@ -62,8 +53,11 @@ async def _unread(group: str) -> int:
 
 
 @command
-async def recover() -> None:
-    """Publish the outboxes' retention window again after a broker was lost; nothing is doubled."""
+async def recover(
+    days: Annotated[int, typer.Option(min=1, help="How far back; at most WAFD_OUTBOX_RETENTION_DAYS.")] = 7,
+) -> None:
+    """Publish again after a broker was lost; stop the services first. Nothing is doubled."""
+    since = datetime.now(UTC) - timedelta(days=days)
     for service in SERVICES:
-        count = await operations.republish(await connect(service))
+        count = await operations.republish(await connect(service), since)
         print(f"{service}: {count} event(s) will be published again")

@@ -35,7 +35,7 @@ def show(stories: Sequence[Story], data: Path) -> None:
 
 def _row(story: Story) -> tuple[str, str, str, str, str]:
     if story.refusal:
-        return "refused", f"{len(story.refusal['errors'])} wrong fields", "", "", ""
+        return story.outcome, f"{len(story.refusal['errors'])} wrong fields", "", "", ""
     told = str(_people_told(story))
     times = (
         _milliseconds(story, "visits.", story.accepted_at),
@@ -43,8 +43,8 @@ def _row(story: Story) -> tuple[str, str, str, str, str]:
     )
     released = story.first(RELEASED)
     if released is None:
-        return "waitlisted", _alternatives(story), told, *times
-    return "confirmed", _programme(released), told, *times
+        return story.outcome, _alternatives(story), told, *times
+    return story.outcome, _programme(released), told, *times
 
 
 def _people_told(story: Story) -> int:

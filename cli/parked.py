@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -15,7 +14,6 @@ from rich.table import Table
 from cli.target import SERVICES, admin_dsn, command, connect, operator
 from runtime import operations
 from runtime.errors import OperationError, UsageError
-from runtime.parking import HELD
 
 parked_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 
@@ -34,20 +32,21 @@ async def list_parked(
     everything: Annotated[bool, typer.Option("--all", help="Also what was redriven or discarded.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List parked messages: those that failed, with how many are held behind each (--json: every one)."""
-    found = await _find(service, key, fingerprint, state=None if everything else "parked")
+    """List the first parked message of each key and how many are held behind it; --json lists every one."""
+    if as_json or everything:
+        found = await _find(service, key, fingerprint, state=None if everything else "parked")
+    else:
+        found = await _heads(service, key, fingerprint)
     if as_json:
         for name, row in found:
             print(json.dumps({"service": name, **_facts(row)}, default=str, ensure_ascii=False))
         return
-    behind = Counter((name, row["key"]) for name, row in found if row["state"] == "parked")
     table = Table("service", "id", "type", "state", "cause", "held behind it", "parked at")
     for name, row in found:
-        if everything or not row["cause"].startswith(HELD):
-            table.add_row(
-                name, str(row["id"]), row["type"] or "?", row["state"], row["cause"],
-                str(behind[name, row["key"]] - 1), f"{row['parked_at']:%Y-%m-%d %H:%M:%S}",
-            )  # fmt: skip
+        table.add_row(
+            name, str(row["id"]), row["type"] or "?", row["state"], row["cause"],
+            "" if everything else str(row["behind"]), f"{row['parked_at']:%Y-%m-%d %H:%M:%S}",
+        )  # fmt: skip
     Console(width=None if Console().is_terminal else 180).print(table if found else "nothing is parked")
 
 
@@ -85,12 +84,16 @@ async def redrive(
     """Handle parked messages again, each key from its oldest on; what fails again stays parked."""
     if not (id_ or key or fingerprint or everything):
         raise UsageError("say what to redrive: an id, --key, --fingerprint or --all")
-    found = await _find(service, key, fingerprint, id_=id_)
-    if not found:
+    found = {
+        name: await operations.parked_keys(await connect(name), key=key, fingerprint=fingerprint, id=id_)
+        for name in _services(service)
+    }
+    if not any(found.values()):
         raise OperationError("nothing that is parked matches: see `wafd parked list`")
     failed = []
-    for name in dict.fromkeys(name for name, _ in found):
-        keys = sorted({row["key"] for owner, row in found if owner == name})
+    for name, keys in found.items():
+        if not keys:
+            continue
         if dry_run:
             print(f"{name}: would redrive {len(keys)} key(s): {', '.join(keys)}")
         else:
@@ -144,15 +147,29 @@ async def _find(
     id_: UUID | None = None,
     state: str | None = "parked",
 ) -> list[tuple[str, asyncpg.Record]]:
-    if service is not None and service not in SERVICES:
-        raise UsageError(f"there is no service {service!r}: it is one of {', '.join(SERVICES)}")
     return [
         (name, row)
-        for name in ([service] if service else SERVICES)
+        for name in _services(service)
         for row in await operations.parked(
             await connect(name), state=state, key=key, fingerprint=fingerprint, id=id_
         )
     ]
+
+
+async def _heads(
+    service: str | None, key: str | None, fingerprint: str | None
+) -> list[tuple[str, asyncpg.Record]]:
+    return [
+        (name, row)
+        for name in _services(service)
+        for row in await operations.parked_heads(await connect(name), key=key, fingerprint=fingerprint)
+    ]
+
+
+def _services(service: str | None) -> Sequence[str]:
+    if service is not None and service not in SERVICES:
+        raise UsageError(f"there is no service {service!r}: it is one of {', '.join(SERVICES)}")
+    return [service] if service else SERVICES
 
 
 def _facts(row: asyncpg.Record) -> dict[str, Any]:

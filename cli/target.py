@@ -13,8 +13,9 @@ import asyncpg
 import typer
 from pydantic import ValidationError
 
+from embedded.children import EmbeddedServerError
 from runtime.database import encode_json
-from runtime.errors import OUTAGES, OperationError, UsageError
+from runtime.errors import OperationError, UsageError, is_outage
 
 SERVICES = ("visits", "scheduling", "notifications", "eventlog")
 DEFAULT_DATA = Path(".wafd")
@@ -87,11 +88,14 @@ class failures:  # noqa: N801 -- read as `with failures():`
         if isinstance(error, (UsageError, ValidationError)):
             _say(error)
             raise typer.Exit(2) from None
-        if isinstance(error, OUTAGES):
-            _say(f"a server cannot be reached or fails: {type(error).__name__}: {error}")
-            raise typer.Exit(1) from None
-        if isinstance(error, OperationError):
+        if isinstance(error, (OperationError, EmbeddedServerError)):
             _say(error)
+            raise typer.Exit(1) from None
+        if isinstance(error, asyncpg.UndefinedTableError):
+            _say(f"the database is not up to date ({error}): run `wafd migrate`")
+            raise typer.Exit(1) from None
+        if isinstance(error, asyncpg.PostgresError) or (error is not None and is_outage(error)):
+            _say(f"a server cannot be reached or fails: {type(error).__name__}: {error}")
             raise typer.Exit(1) from None
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from None

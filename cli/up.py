@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -26,11 +27,14 @@ from runtime import logging as wafd_logging
 from runtime import operations
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
+from runtime.settings import Settings
 
 log = structlog.get_logger()
 
 EXAMPLE_CENTRE = Path(__file__).parent.parent / "examples" / "centre.yaml"
 READY_WITHIN = 90.0
+REPLAYED = timedelta(days=Settings.model_fields["outbox_retention_days"].default)
+"""How far back a broker is refilled that lost everything."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +153,13 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
     """Start the broker, which is empty, and have the outboxes refill it; so again whenever it restarts."""
 
     async def refill() -> None:
+        since = datetime.now(UTC) - REPLAYED
         for service in SERVICES:
             connection = await asyncpg.connect(admin_database, server_settings={"search_path": service})
-            count = await operations.republish(connection)
-            await connection.close()
+            try:
+                count = await operations.republish(connection, since)
+            finally:
+                await connection.close()
             log.info("events will be published again", of=service, events=count)
 
     server = await broker.start(choice.data)
@@ -204,7 +211,6 @@ def _environment(choice: Choice, running: Running, service: str, password: str) 
         "WAFD_SMTP": f"smtp://{running.smtp}",
     }
     chosen = {
-        "WAFD_PUBLIC_URL": f"http://127.0.0.1:{running.ports['visits']}",
         "WAFD_MAIL_FROM": "visits@centre.example",
         "WAFD_MAIL_DOMAIN": "centre.example",
         "WAFD_OFFICE_EMAIL": "protocol@centre.example",

@@ -49,8 +49,8 @@ async def migrate(admin: asyncpg.Connection, service: str, password: SecretStr |
     """Bring the schema of ``service`` up to date as the database's owner; returns what was applied.
 
     Creates the schema and the role ``wafd_<service>`` (login, rights on its own rows only) when
-    missing. A migration runs once, in a transaction of its own; one that was changed after it ran
-    raises `UsageError`.
+    missing. A migration runs once; all that are new apply together or not at all. One that was changed
+    after it ran raises `UsageError`.
     """
     async with admin.transaction():
         await admin.execute("SELECT pg_advisory_xact_lock(hashtext('wafd migrations'))")
@@ -58,7 +58,7 @@ async def migrate(admin: asyncpg.Connection, service: str, password: SecretStr |
         await admin.execute(f"SET LOCAL search_path TO {service}, public")
         done = {row["name"]: row["digest"] for row in await admin.fetch("SELECT name, digest FROM migration")}
         applied = []
-        for name, text in _migrations(service).items():
+        for name, text in migrations(service).items():
             digest = hashlib.sha256(text.encode()).hexdigest()
             if name not in done:
                 await admin.execute(text)
@@ -72,7 +72,8 @@ async def migrate(admin: asyncpg.Connection, service: str, password: SecretStr |
     return applied
 
 
-def _migrations(service: str) -> Mapping[str, str]:
+def migrations(service: str) -> Mapping[str, str]:
+    """Every migration of a service by name, in the order in which they run."""
     own = Path(__file__).parent.parent / "services" / service / "sql" / "migrations"
     return {
         f"{folder}/{path.name}": path.read_text("utf-8")

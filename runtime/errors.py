@@ -24,4 +24,13 @@ OUTAGES: tuple[type[BaseException], ...] = (
     KafkaError,
     OSError,  # ConnectionError and TimeoutError are among them
 )
-"""What fails without the message's fault: waited out, never parked."""
+"""What fails without the message's fault: waited out, never parked. Ask `is_outage`."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether a server failed, and not the message or our code.
+
+    Some classes are both: asyncpg's error about a wrong argument is an InterfaceError and a
+    ValueError, a missing template is an OSError and a LookupError; these are faults of ours.
+    """
+    return isinstance(error, OUTAGES) and not isinstance(error, (ValueError, LookupError))

@@ -1,24 +1,18 @@
 """Consumption: a batch is one transaction; on failure one record at a time; what fails for good is parked."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-from uuid import UUID, uuid5
 
 import structlog
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry, Counter
-from pydantic import ValidationError
 
-from runtime.errors import OUTAGES
+from runtime import parking
+from runtime.errors import is_outage
+from runtime.incoming import Incoming, Poison, read_record
 from runtime.kafka import Records
-from runtime.parking import Parking, Poison, held_behind, why
 from runtime.queries import load_queries
 from runtime.transaction import Handler, Transaction, Transactions
-from schemas.event import Event, read_any_event, read_event
 
 log = structlog.get_logger()
 SQL = load_queries(__file__)
@@ -26,86 +20,27 @@ SQL = load_queries(__file__)
 ATTEMPTS = 3
 """How often one record is tried before it is parked."""
 
-_FOREIGN = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
-"""Name space of the ids given to records that carry no readable event id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A record with what could be read of it: an event, or the reason why there is none."""
-
-    record: ConsumerRecord
-    key: str
-    id: UUID
-    type: str | None
-    event: Event[Any] | None
-    failure: Exception | None = None
-
-
-class Malformed(ValueError):
-    """The record is not a CloudEvent in UTF-8 JSON with an id and a type."""
-
-
-def read_record(record: ConsumerRecord, handled: Mapping[str, Handler] | None) -> Incoming | None:
-    """Read one record; None when its type is not ``handled`` here. Without ``handled`` any type is read.
-
-    Never raises: what is wrong with the record stands in `Incoming.failure`.
-    """
-    place = f"{record.topic}/{record.partition}/{record.offset}"
-    key = place if record.key is None else record.key.decode("utf-8", "backslashreplace")
-    try:
-        type_, id_ = _identify(record)
-    except (ValueError, RecursionError) as error:
-        failure = Malformed(str(error)[:200])
-        return Incoming(record, key, _foreign_id(record, f"{place}/{record.timestamp}"), None, None, failure)
-    if handled is not None and type_ not in handled:
-        return None
-    try:
-        event = read_any_event(record.value) if handled is None else read_event(type_, record.value)
-        if event.id != id_ or event.subject != key or event.type != type_:
-            raise Malformed("id, type or key differ from the event's own")
-    except (ValidationError, Malformed) as error:
-        # Not the id it claims: under that a good event would pass for a repetition of this one.
-        return Incoming(record, key, _foreign_id(record, f"{type_}/{id_}/{key}"), type_, None, error)
-    return Incoming(record, key, id_, type_, event)
-
-
-def _identify(record: ConsumerRecord) -> tuple[str, UUID]:
-    headers = dict(record.headers or ())
-    type_, id_ = headers.get("ce_type"), headers.get("ce_id")
-    if type_ and id_:
-        return type_.decode(), UUID(id_.decode())
-    if record.value is None:
-        raise Malformed("the record is empty")
-    body = json.loads(record.value.decode())
-    if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in ("type", "id")):
-        raise Malformed("the record has no event type and id")
-    return body["type"], UUID(body["id"])
-
-
-def _foreign_id(record: ConsumerRecord, what: str) -> UUID:
-    """An id for a record that has none of its own; the same for the same record delivered again."""
-    return uuid5(_FOREIGN, f"{what}/{hashlib.sha256(record.value or b'').hexdigest()}")
-
 
 class Inbox:
-    """Handles a service's records: each event once, those of one key in order."""
+    """Handles a service's records: each event once, those of one key in order.
+
+    ``handle_any`` takes events of every type instead of those in ``handlers`` (the event log).
+    """
 
     def __init__(
         self,
         transactions: Transactions,
         handlers: Mapping[str, Handler],
-        parking: Parking,
         registry: CollectorRegistry,
         handle_any: Handler | None = None,
     ) -> None:
         self._transactions = transactions
         self._handlers = handlers
         self._handle_any = handle_any
-        self._parking = parking
         self._count = Counter(
             "wafd_inbox_records_total", "Records by what became of them.", ["outcome"], registry=registry
         )
+        self.trouble: str | None = None
 
     async def consume(self, records: Records) -> None:
         """Handle a batch; returns when every record is handled or parked, so the offset may move.
@@ -116,38 +51,39 @@ class Inbox:
         for delay in (0.1, 0.5, 2.0, 5.0, None):
             try:
                 await self._consume(incoming)
-            except OUTAGES as error:
-                log.warning("consumption waits", error=repr(error), records=len(incoming), seconds=delay)
+            except Exception as error:
+                self.trouble = f"records cannot be handled: {type(error).__name__}"
+                what = "consumption waits" if is_outage(error) else "consumption failed"
+                log.warning(what, error=type(error).__name__, records=len(incoming), exc_info=error)
                 if delay is None:
                     raise
                 await asyncio.sleep(delay)
             else:
+                self.trouble = None
                 return
 
     async def _consume(self, incoming: Sequence[Incoming]) -> None:
         if not incoming:
             return
         troubled = {item.key for item in incoming if item.failure}
-        troubled |= await self._parking.held(self._transactions, {item.key for item in incoming})
+        troubled |= await parking.held(self._transactions, {item.key for item in incoming})
         alone = [item for item in incoming if item.key in troubled]
         together = [item for item in incoming if item.key not in troubled]
         if together:
             try:
                 await self._handle_together(together)
-            except OUTAGES:
-                raise
-            except Exception as error:  # noqa: BLE001 -- any handler's failure: find out whose, one by one
-                log.info(
-                    "batch falls back to single records", records=len(together), error=type(error).__name__
-                )
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                kind = type(error).__name__  # whose failure it is shows one by one
+                log.info("batch falls back to single records", records=len(together), error=kind)
                 alone = [*together, *alone]
         for item in alone:
             await self._handle_alone(item)
 
     async def _handle_together(self, items: Sequence[Incoming]) -> None:
         async with self._transactions() as tx:
-            await tx.connection.execute(SQL["share_parked"])
-            if await self._parking.held_keys(tx, {item.key for item in items}):
+            if await parking.held_now(tx, {item.key for item in items}):
                 raise Poison("a key was parked meanwhile")
             fresh = {
                 row["id"] for row in await tx.connection.fetch(SQL["receive"], [item.id for item in items])
@@ -161,13 +97,11 @@ class Inbox:
     async def _handle(self, tx: Transaction, item: Incoming) -> None:
         event = item.event
         assert event is not None  # noqa: S101 -- records without an event never get here
+        handler = self._handle_any or self._handlers[event.type]
         with structlog.contextvars.bound_contextvars(
             correlation_id=str(event.correlationid), event_id=str(event.id), type=event.type, key=item.key
         ):
-            await self._handler(event.type)(tx.answering(event.correlationid, event.id), event)
-
-    def _handler(self, type_: str) -> Handler:
-        return self._handle_any or self._handlers[type_]
+            await handler(tx.answering(event.correlationid, event.id), event)
 
     def _read(self, record: ConsumerRecord) -> Incoming | None:
         return read_record(record, None if self._handle_any else self._handlers)
@@ -180,9 +114,9 @@ class Inbox:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await self._attempt(item)
-            except OUTAGES:
-                raise
-            except Exception as error:  # noqa: BLE001 -- whatever a handler raises ends in parking
+            except Exception as error:
+                if is_outage(error):
+                    raise
                 if attempt == ATTEMPTS:
                     await self._park(item, error, attempts=attempt)
                 else:
@@ -192,26 +126,32 @@ class Inbox:
 
     async def _attempt(self, item: Incoming) -> None:
         async with self._transactions() as tx:
-            await tx.connection.execute(SQL["share_parked"])
-            if await self._parking.held_keys(tx, {item.key}):
-                await self._set_aside(tx, item, held_behind(item.key), attempts=0)
-            elif await tx.connection.fetch(SQL["receive"], [item.id]):
-                await self._handle(tx, item)
-        self._count.labels("handled").inc()
+            if await parking.held_now(tx, {item.key}):
+                held = parking.held_behind(item.key)
+                fresh = await parking.park(tx, item, held, attempts=0)
+            else:
+                held, fresh = None, False
+                if await tx.connection.fetch(SQL["receive"], [item.id]):
+                    await self._handle(tx, item)
+        if held is None:
+            self._count.labels("handled").inc()
+        elif fresh:
+            self._tell_parked(item, held)
 
     async def _park(self, item: Incoming, error: Exception, attempts: int) -> None:
         async with self._transactions() as tx:
-            await tx.connection.execute(SQL["share_parked"])
-            await self._set_aside(tx, item, error, attempts)
+            fresh = await parking.park(tx, item, error, attempts)
+        if fresh:
+            self._tell_parked(item, error)
 
-    async def _set_aside(self, tx: Transaction, item: Incoming, error: Exception, attempts: int) -> None:
-        if await self._parking.park(tx, item.record, item.id, item.key, item.type, error, attempts):
-            self._count.labels("parked").inc()
-            log.error(
-                "message parked", event_id=str(item.id), type=item.type, key=item.key,
-                topic=item.record.topic, partition=item.record.partition, offset=item.record.offset,
-                cause=why(error),
-            )  # fmt: skip
+    def _tell_parked(self, item: Incoming, error: Exception) -> None:
+        self._count.labels("parked").inc()
+        log.error(
+            "message parked", event_id=str(item.id), type=item.type, key=item.key,
+            correlation_id=str(item.event.correlationid) if item.event else None,
+            topic=item.record.topic, partition=item.record.partition, offset=item.record.offset,
+            cause=parking.why(error),
+        )  # fmt: skip
 
     async def redrive(self, tx: Transaction, key: str) -> None:
         """Handle the oldest parked record of ``key`` again; when it succeeds, the next one follows.
@@ -222,7 +162,7 @@ class Inbox:
         row = await tx.connection.fetchrow(SQL["first_parked"], key)
         if row is None:
             return
-        item = self._read(self._parking.record_of(row))
+        item = self._read(parking.record_of(row))
         try:
             async with tx.attempt() as inner:
                 if item is None:
@@ -231,11 +171,11 @@ class Inbox:
                     raise item.failure
                 if await tx.connection.fetch(SQL["receive"], [item.id]):
                     await self._handle(inner, item)
-        except OUTAGES:
-            raise
-        except Exception as error:  # noqa: BLE001 -- it stays parked, with the cause for the operator
-            await self._parking.note_failure(tx, row["position"], error)
-            log.warning("redrive failed", event_id=str(row["id"]), key=key, cause=why(error))
+        except Exception as error:
+            if is_outage(error):
+                raise
+            await parking.note_failure(tx, row["position"], error)
+            log.warning("redrive failed", event_id=str(row["id"]), key=key, cause=parking.why(error))
             return
         await tx.connection.execute(SQL["settle_parked"], row["position"], "redriven", None)
         log.info("redriven", event_id=str(row["id"]), type=row["type"], key=key)

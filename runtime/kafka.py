@@ -15,6 +15,7 @@ from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from prometheus_client import CollectorRegistry
 
+from runtime.errors import UsageError
 from runtime.settings import Settings
 from schemas.event import CONTENT_TYPE
 
@@ -63,11 +64,17 @@ async def ensure_topics(settings: Settings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=10_000)
     await admin.start()
     try:
-        topics = [NewTopic(name, settings.kafka_partitions, settings.kafka_replication) for name in TOPICS]
-        response = await admin.create_topics(topics)
-        for name, code, *_ in response.topic_errors:
-            if code and for_code(code) is not TopicAlreadyExistsError:
-                raise for_code(code)(f"the topic {name} could not be created")
+        missing = sorted(set(TOPICS) - set(await admin.list_topics()))
+        topics = [NewTopic(name, settings.kafka_partitions, settings.kafka_replication) for name in missing]
+        for name, code, *_ in (await admin.create_topics(topics)).topic_errors if topics else ():
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                if error.retriable:
+                    raise error(f"the topic {name} could not be created")
+                raise UsageError(
+                    f"Kafka refuses to create the topic {name} ({error.__name__}): create it yourself, or "
+                    "correct WAFD_KAFKA_PARTITIONS, WAFD_KAFKA_REPLICATION or the broker's permissions"
+                )
     finally:
         await admin.close()
 
@@ -80,6 +87,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Note that the partitions are being shared out anew."""
+        self.joined = False
         if revoked:
             log.info("partitions revoked", partitions=len(revoked))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -32,10 +33,24 @@ async def parked(
     key: str | None = None,
     fingerprint: str | None = None,
     id: UUID | None = None,
-    limit: int = 1000,
 ) -> list[asyncpg.Record]:
-    """Parked records that match, the oldest first."""
-    return await connection.fetch(SQL["list_parked"], state, key, fingerprint, id, limit)
+    """Parked records that match, without their bodies, the oldest first."""
+    return await connection.fetch(SQL["list_parked"], state, key, fingerprint, id)
+
+
+async def parked_heads(
+    connection: asyncpg.Connection, *, key: str | None, fingerprint: str | None
+) -> list[asyncpg.Record]:
+    """The first parked record of each key, with ``behind``: how many are held behind it."""
+    return await connection.fetch(SQL["parked_heads"], key, fingerprint)
+
+
+async def parked_keys(
+    connection: asyncpg.Connection, *, key: str | None, fingerprint: str | None, id: UUID | None
+) -> list[str]:
+    """The keys that have a parked record which matches."""
+    rows = await connection.fetch(SQL["parked_keys"], key, fingerprint, id)
+    return sorted(row["key"] for row in rows)
 
 
 async def parked_record(connection: asyncpg.Connection, id: UUID) -> asyncpg.Record | None:
@@ -66,21 +81,21 @@ async def discard(tx: Transaction, id: UUID, reason: str, operator: str) -> None
     _account(tx, "parked discard", str(id), reason, operator)
 
 
-async def republish(connection: asyncpg.Connection) -> int:
-    """Have the relay publish the whole retention window again; inboxes skip what they know."""
-    tag = await connection.execute(SQL["republish"])
+async def republish(connection: asyncpg.Connection, since: datetime) -> int:
+    """Have the relay publish again what was recorded ``since``; inboxes skip what they know."""
+    tag = await connection.execute(SQL["republish"], since)
     return int(tag.rsplit(" ", 1)[1])
 
 
 def _account(tx: Transaction, action: str, target: str, reason: str, operator: str) -> None:
     people = OperatorPeople(operator=operator)
-    acted = OperatorActed(action=action, target=target[:300], reason=reason, people=people)
+    acted = OperatorActed(action=action, target=repr(target[:200]), reason=reason, people=people)
     # A key of their own: under the target's they would be held behind what is parked.
     tx.emit(acted, subject="operators")
 
 
-async def backlog(connection: asyncpg.Connection) -> tuple[int, float]:
-    """How many events wait to be published, and the age of the oldest in seconds."""
-    row = await connection.fetchrow(SQL["outbox_backlog"])
+async def backlog(connection: asyncpg.Connection) -> dict[str, float]:
+    """What waits: events to publish and the age of the oldest, parked records, failing timers."""
+    row = await connection.fetchrow(SQL["backlog"])
     assert row is not None  # noqa: S101 -- an aggregate always gives a row
-    return row["waiting"], float(row["seconds"] or 0)
+    return {**row, "oldest_unpublished_seconds": round(float(row["oldest_unpublished_seconds"]), 3)}

@@ -9,7 +9,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, Counter
 
-from runtime.errors import OUTAGES
+from runtime.errors import OUTAGES, is_outage
 from runtime.kafka import headers_of, send_all
 from runtime.queries import load_queries
 
@@ -57,8 +57,10 @@ class Relay:
                     return
                 delay = 0.1
             except OUTAGES as error:
+                if not is_outage(error):
+                    raise
                 self.trouble = f"events cannot be published: {type(error).__name__}"
-                log.warning("relay waits", error=repr(error), seconds=delay)
+                log.warning("relay waits", error=type(error).__name__, seconds=delay)
                 if self._stopping:
                     return
                 await asyncio.sleep(delay)

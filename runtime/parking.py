@@ -3,28 +3,17 @@
 import hashlib
 import traceback
 from base64 import b64decode, b64encode
-from uuid import UUID
+from pathlib import Path
 
 import asyncpg
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
+from runtime.incoming import HELD, Held, Incoming, Poison, storable
 from runtime.queries import load_queries
 from runtime.transaction import Transaction, Transactions
 
 SQL = load_queries(__file__)
-
-
-HELD = "held behind"
-"""How the cause of a good record begins that waits for an earlier one of its key."""
-
-
-class Poison(Exception):
-    """A record that no attempt will get handled."""
-
-
-class Held(Poison):
-    """A good record that waits for an earlier one of its key."""
 
 
 def held_behind(key: str) -> Held:
@@ -38,12 +27,12 @@ def why(error: Exception) -> str:
         places = ", ".join(
             f"/{'/'.join(map(str, problem['loc']))}: {problem['type']}" for problem in error.errors()[:5]
         )
-        return f"not a valid event ({places})"
-    if isinstance(error, asyncpg.PostgresError):  # its detail quotes rows
-        return f"{type(error).__name__}: {error.args[0] if error.args else ''}"
+        return storable(f"not a valid event ({places})"[:500])
     if isinstance(error, Poison):
-        return str(error)
-    return f"{type(error).__name__}: {error}"[:500]
+        return storable(str(error)[:500])
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def fingerprint(error: Exception) -> str:
@@ -53,50 +42,39 @@ def fingerprint(error: Exception) -> str:
     return hashlib.sha256(f"{type(error).__qualname__}|{place}".encode()).hexdigest()[:12]
 
 
-class Parking:
-    """The parked messages of a service."""
-
-    async def held(self, transactions: Transactions, keys: set[str]) -> set[str]:
-        """Which of ``keys`` have a parked message, outside any transaction: a first, cheap look."""
-        async with transactions.pool.acquire(timeout=10) as connection:
-            return {row["key"] for row in await connection.fetch(SQL["held_keys"], list(keys))}
-
-    async def held_keys(self, tx: Transaction, keys: set[str]) -> set[str]:
-        """Which of ``keys`` have a parked message; the caller holds the shared lock."""
-        return {row["key"] for row in await tx.connection.fetch(SQL["held_keys"], list(keys))}
-
-    async def park(
-        self,
-        tx: Transaction,
-        record: ConsumerRecord,
-        id: UUID,
-        key: str,
-        type: str | None,
-        error: Exception,
-        attempts: int,
-    ) -> bool:
-        """Keep a record as it came; says whether it was not parked already."""
-        headers = [[name, b64encode(value or b"").decode()] for name, value in record.headers or ()]
-        position = await tx.connection.fetchval(
-            SQL["park"], id, record.topic, record.partition, record.offset, key, type, headers,
-            record.value, _storable(why(error)), fingerprint(error), attempts,
-        )  # fmt: skip
-        return position is not None
-
-    async def note_failure(self, tx: Transaction, position: int, error: Exception) -> None:
-        """Keep why a redrive failed."""
-        await tx.connection.execute(
-            SQL["note_failed_redrive"], position, _storable(why(error)), fingerprint(error)
-        )
-
-    def record_of(self, row: asyncpg.Record) -> ConsumerRecord:
-        """Make the record again that was parked."""
-        headers = tuple((name, b64decode(value)) for name, value in row["headers"])
-        return ConsumerRecord(
-            row["topic"], row["partition"], row["record_offset"], 0, 0,
-            row["key"].encode(), row["value"], None, 0, 0, headers,
-        )  # fmt: skip
+async def held(transactions: Transactions, keys: set[str]) -> set[str]:
+    """Which of ``keys`` have a parked message, outside any transaction: a first, cheap look."""
+    async with transactions.pool.acquire(timeout=10) as connection:
+        return {row["key"] for row in await connection.fetch(SQL["held_keys"], list(keys))}
 
 
-def _storable(text: str) -> str:
-    return text.replace("\x00", "\\x00")
+async def held_now(tx: Transaction, keys: set[str]) -> set[str]:
+    """Which of ``keys`` have a parked message, under the lock that keeps redrives out."""
+    await tx.connection.execute(SQL["share_parked"])
+    return {row["key"] for row in await tx.connection.fetch(SQL["held_keys"], list(keys))}
+
+
+async def park(tx: Transaction, item: Incoming, error: Exception, attempts: int) -> bool:
+    """Keep a record as it came; says whether it was not parked already."""
+    await tx.connection.execute(SQL["share_parked"])
+    record = item.record
+    headers = [[storable(name), b64encode(value or b"").decode()] for name, value in record.headers or ()]
+    position = await tx.connection.fetchval(
+        SQL["park"], item.id, record.topic, record.partition, record.offset, item.key, item.type, headers,
+        record.value, why(error), fingerprint(error), attempts,
+    )  # fmt: skip
+    return position is not None
+
+
+async def note_failure(tx: Transaction, position: int, error: Exception) -> None:
+    """Keep why a redrive failed."""
+    await tx.connection.execute(SQL["note_failed_redrive"], position, why(error), fingerprint(error))
+
+
+def record_of(row: asyncpg.Record) -> ConsumerRecord:
+    """Make the record again that was parked."""
+    headers = tuple((name, b64decode(value)) for name, value in row["headers"])
+    return ConsumerRecord(
+        row["topic"], row["partition"], row["record_offset"], 0, 0,
+        row["key"].encode(), row["value"], None, 0, 0, headers,
+    )  # fmt: skip

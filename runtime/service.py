@@ -2,28 +2,25 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import cast
 
 import asyncpg
 import structlog
-import uvicorn
-from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from runtime import logging as wafd_logging
-from runtime.database import open_pool
-from runtime.errors import OUTAGES, UsageError
+from runtime.database import migrations, open_pool
+from runtime.errors import OUTAGES, OperationError, UsageError
+from runtime.http import add_health, new_server
 from runtime.inbox import Inbox
 from runtime.kafka import Subscription, ensure_topics, new_producer
 from runtime.outbox import Relay
-from runtime.parking import Parking
 from runtime.queries import load_queries
+from runtime.retention import sweep
 from runtime.settings import Settings
 from runtime.timers import Timers
 from runtime.transaction import Handler, TimerHandler, Transaction, Transactions
@@ -32,10 +29,8 @@ from schemas.event import EventData, topic_of
 log = structlog.get_logger()
 SQL = load_queries(__file__)
 
-DRAIN_SECONDS = 13
-"""How long work in hand may take after SIGTERM; the process is gone within 15 s."""
-
-SWEEP_EVERY = timedelta(hours=1)
+DRAIN_SECONDS, PUBLISH_SECONDS = 9, 2
+"""Time for work in hand, and then for its publication, after SIGTERM; the process is gone within 15 s."""
 
 
 @asynccontextmanager
@@ -59,14 +54,6 @@ class Service:
     """Topics to read; by default those of the events it handles."""
     consume_any: Handler | None = None
     """Handles every event of its topics, also of types unknown here (the event log)."""
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to the process that it is a part of."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 def run(service: Service) -> None:
@@ -106,7 +93,7 @@ async def _wait_for_servers(service: Service) -> asyncpg.Pool:
                 await _close_pool(pool)
                 raise
         except OUTAGES as error:
-            log.warning("waiting for servers", error=repr(error), seconds=delay)
+            log.warning("waiting for servers", error=type(error).__name__, seconds=delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, 5)
         else:
@@ -114,126 +101,113 @@ async def _wait_for_servers(service: Service) -> asyncpg.Pool:
 
 
 async def _check_schema(pool: asyncpg.Pool, name: str) -> None:
-    if not await pool.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{name}.outbox"):
-        raise UsageError(f"the database has no schema {name} yet: run `wafd migrate` first")
+    """Refuse to run on a schema that is not up to date."""
+    known = await pool.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{name}.migration")
+    done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")} if known else set()
+    if missing := [migration for migration in migrations(name) if migration not in done]:
+        raise UsageError(f"the schema {name} lacks the migration {missing[0]}: run `wafd migrate` first")
+
+
+async def _within(
+    seconds: float, what: str, close: Callable[..., Awaitable[object]], *arguments: object
+) -> None:
+    """Close something, for a limited time: what hangs must not keep the process."""
+    try:
+        async with asyncio.timeout(seconds):
+            await close(*arguments)
+    except TimeoutError:
+        log.warning("gave up closing", what=what, seconds=seconds)
 
 
 async def _close_pool(pool: asyncpg.Pool) -> None:
-    try:
-        async with asyncio.timeout(5):
-            await pool.close()
-    except TimeoutError:
-        pool.terminate()
+    await _within(1, "database connections", pool.close)
+    pool.terminate()
 
 
 class Process:
     """The running parts of a service: consumer, relay, timers, HTTP."""
 
     def __init__(self, service: Service, pool: asyncpg.Pool) -> None:
+        settings = service.settings
         self._service = service
         self._pool = pool
         self._registry = CollectorRegistry()
-        settings = service.settings
         self._transactions = Transactions(pool)
         self._producer = new_producer(settings, service.name)
         self._relay = Relay(pool, self._producer, settings.batch_records, self._registry)
         handlers = {data.TYPE: handler for data, handler in service.handlers.items()}
-        inbox = Inbox(self._transactions, handlers, Parking(), self._registry, service.consume_any)
-        built_in: dict[str, TimerHandler] = {"redrive": inbox.redrive, "sweep": self._sweep}
-        self._timers = Timers(self._transactions, {**service.timers, **built_in}, self._transactions.now)
+        self._inbox = Inbox(self._transactions, handlers, self._registry, service.consume_any)
+        built_in: dict[str, TimerHandler] = {"redrive": self._inbox.redrive, "sweep": self._sweep}
+        self._timers = Timers(self._transactions, {**service.timers, **built_in})
         self._transactions.on_events = self._relay.wake
         self._transactions.on_timers = self._timers.wake
         topics = service.topics or sorted({topic_of(type_) for type_ in handlers})
-        self._subscription = (
-            Subscription(settings, service.name, topics, inbox.consume, self._registry) if topics else None
-        )
+        self.subscription = Subscription(settings, service.name, topics, self._inbox.consume, self._registry)
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run every part until ``stop`` is set or one of them fails, then drain."""
-        server = self._server()
-        await self._producer.start()
-        try:
-            async with self._service.lifespan(self._transactions):
-                await self._set_sweep()
-                parts = [asyncio.create_task(self._relay.run(), name="relay")]
-                parts += [
-                    asyncio.create_task(self._timers.run(), name="timers")
-                    for _ in range(self._service.timer_workers)
-                ]
-                http = asyncio.create_task(server.serve(), name="http")
-                stopped = asyncio.create_task(stop.wait())
-                if self._subscription:
-                    await self._subscription.start()
-                log.info("started", port=self._service.settings.http_port)
-                await asyncio.wait({*parts, http, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                await self._drain(server, http, parts)
-                stopped.cancel()
-        finally:
-            await self._producer.stop()
+        """Run every part until ``stop`` is set, then drain. Raises `OperationError` when a part fails."""
+        async with AsyncExitStack() as stack:
+            await self._producer.start()
+            stack.push_async_callback(_within, 1, "producer", self._producer.stop)
+            lifespan = self._service.lifespan(self._transactions)
+            await lifespan.__aenter__()
+            stack.push_async_callback(_within, 1, "lifespan", lifespan.__aexit__, None, None, None)
+            await self._set_sweep()
+            server = new_server(
+                self._app(), self._service.settings.http_host, self._service.settings.http_port
+            )
+            relay = asyncio.create_task(self._relay.run(), name="relay")
+            timers = [
+                asyncio.create_task(self._timers.run(), name=f"timers {number}")
+                for number in range(self._service.timer_workers)
+            ]
+            http = asyncio.create_task(server.serve(), name="http")
+            stopped = asyncio.create_task(stop.wait())
+            await self.subscription.start()
+            log.info("started", port=self._service.settings.http_port)
+            await asyncio.wait({relay, *timers, http, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            server.should_exit = True
+            await self._drain(relay, http, timers)
+            _raise_failure([relay, http, *timers])
 
     async def _drain(
-        self, server: uvicorn.Server, http: asyncio.Task[None], parts: list[asyncio.Task[None]]
+        self, relay: asyncio.Task[None], http: asyncio.Task[None], timers: list[asyncio.Task[None]]
     ) -> None:
         """Take nothing new, finish what is in hand, publish what that emitted."""
         self._stopping = True
         log.info("draining")
-        server.should_exit = True
         self._timers.stop()
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                if self._subscription:
-                    await self._subscription.stop()
-                await http
-                await asyncio.gather(*parts[1:])
-                self._relay.stop()
-                await parts[0]
-        except TimeoutError:
-            log.warning("gave up draining: the rest is redelivered", seconds=DRAIN_SECONDS)
-            for part in (*parts, http):
-                part.cancel()
+        working = {asyncio.create_task(self.subscription.stop()), http, *timers}
+        _, late = await asyncio.wait(working, timeout=DRAIN_SECONDS)
+        self._relay.stop()
+        _, unpublished = await asyncio.wait({relay}, timeout=PUBLISH_SECONDS)
+        for task in (*late, *unpublished):
+            task.cancel()
+        if late or unpublished:
+            log.warning(
+                "gave up draining: the rest is done after the next start", tasks=len(late | unpublished)
+            )
+            await asyncio.wait(late | unpublished, timeout=0.5)
 
-    def _server(self) -> uvicorn.Server:
-        settings = self._service.settings
+    def _app(self) -> FastAPI:
         app = FastAPI(title=f"Wafd {self._service.name}", version="1", docs_url="/docs", redoc_url=None)
-        self._add_health(app)
+        add_health(app, self.problems, self._registry)
         if self._service.routes:
             self._service.routes(app, self._transactions)
-        return _Server(
-            uvicorn.Config(
-                app,
-                host=settings.http_host,
-                port=settings.http_port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=8,
-            )
-        )
-
-    def _add_health(self, app: FastAPI) -> None:
-        @app.get("/health/live", include_in_schema=False)
-        async def live() -> dict[str, str]:
-            return {"status": "live"}
-
-        @app.get("/health/ready", include_in_schema=False)
-        async def ready() -> JSONResponse:
-            problems = await self.problems()
-            body = {"status": "not ready" if problems else "ready", "problems": problems}
-            return JSONResponse(body, 503 if problems else 200)
-
-        @app.get("/metrics", include_in_schema=False)
-        async def metrics() -> Response:
-            return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        return app
 
     async def problems(self) -> list[str]:
         """Why this process is not ready, one sentence each; none when it is."""
         if self._stopping:
             return ["the service is stopping"]
-        problems = [self._relay.trouble, await self._database_trouble()]
-        if self._subscription:
-            problems.append(await self._subscription.trouble())
+        problems = (
+            self._relay.trouble,
+            self._inbox.trouble,
+            await self._database_trouble(),
+            await self.subscription.trouble(),
+        )
         return [problem for problem in problems if problem]
 
     async def _database_trouble(self) -> str | None:
@@ -251,13 +225,13 @@ class Process:
             await tx.connection.execute(SQL["set_first_timer"], "sweep", "", tx.now, tx.correlation_id, None)
 
     async def _sweep(self, tx: Transaction, _key: str) -> None:
-        """Drop what is past its retention, a little at a time."""
-        settings = self._service.settings
-        outbox = await tx.connection.execute(
-            SQL["sweep_outbox"], tx.now - timedelta(days=settings.outbox_retention_days)
-        )
-        inbox = await tx.connection.execute(
-            SQL["sweep_inbox"], tx.now - timedelta(days=settings.inbox_retention_days)
-        )
-        more = any(not tag.endswith(" 0") for tag in (outbox, inbox))
-        await tx.remind("sweep", "", tx.now + (timedelta(seconds=1) if more else SWEEP_EVERY))
+        await sweep(tx, self._service.settings)
+
+
+def _raise_failure(parts: Sequence[asyncio.Task[None]]) -> None:
+    """Report the part that ended by an exception, whose text may quote personal data, by its class."""
+    for part in parts:
+        error = None if part.cancelled() or not part.done() else part.exception()
+        if error is not None:
+            log.error("a part of the service failed", part=part.get_name(), exc_info=error)
+            raise OperationError(f"{part.get_name()} failed: {type(error).__name__}; the log says where")

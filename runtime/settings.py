@@ -24,8 +24,6 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    environment: Literal["development", "production"] = "development"
-    public_url: str = "http://127.0.0.1:8000"
     batch_records: int = Field(default=500, ge=1, le=10_000)
     database_connections: int = Field(default=10, ge=4, le=200)
     outbox_retention_days: int = Field(default=7, ge=1)

@@ -1,12 +1,12 @@
-"""Durable timers: rows that are due are handled once each, in a transaction that deletes the row."""
+"""Durable timers: what is due is handled once, in a transaction that also drops the timer."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
 
-from runtime.errors import OUTAGES
+from runtime.errors import OUTAGES, is_outage
 from runtime.parking import why
 from runtime.queries import load_queries
 from runtime.transaction import TimerHandler, Transactions
@@ -23,12 +23,9 @@ LONGEST_WAIT = timedelta(minutes=5)
 class Timers:
     """The workers of a service that fire its due timers."""
 
-    def __init__(
-        self, transactions: Transactions, handlers: Mapping[str, TimerHandler], now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, transactions: Transactions, handlers: Mapping[str, TimerHandler]) -> None:
         self._transactions = transactions
         self._handlers = handlers
-        self._now = now
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -50,7 +47,9 @@ class Timers:
                     pass
                 await self._wait()
             except OUTAGES as error:
-                log.warning("timers wait", error=repr(error), seconds=1)
+                if not is_outage(error):
+                    raise
+                log.warning("timers wait", error=type(error).__name__, seconds=1)
                 await asyncio.sleep(1)
 
     async def _wait(self) -> None:
@@ -59,7 +58,7 @@ class Timers:
         async with self._transactions.pool.acquire(timeout=10) as connection:
             due = await connection.fetchval(SQL["next_due"], list(self._handlers))
         # One that is due and was not taken is in another worker's hands: no need to hurry.
-        until = (due - self._now()).total_seconds() if due is not None else POLL_SECONDS
+        until = (due - self._transactions.now()).total_seconds() if due is not None else POLL_SECONDS
         seconds = min(until, POLL_SECONDS) if until > 0 else POLL_SECONDS / 4
         try:
             async with asyncio.timeout(seconds):
@@ -72,9 +71,12 @@ class Timers:
         taken: list[tuple[str, str, int, datetime]] = []
         try:
             async with self._transactions() as tx:
-                row = await tx.connection.fetchrow(SQL["take_due_timer"], tx.now, list(self._handlers))
-                if row is None:
+                claim = await tx.connection.fetchrow(SQL["claim_due_timer"], tx.now, list(self._handlers))
+                if claim is None:
                     return False
+                row = await tx.connection.fetchrow(SQL["claimed_timer"], *claim, tx.now)
+                if row is None:
+                    return True
                 taken.append((row["name"], row["key"], row["attempts"], tx.now))
                 with structlog.contextvars.bound_contextvars(
                     correlation_id=str(row["correlation"]), event_id=str(row["causation"]),
@@ -83,6 +85,7 @@ class Timers:
                     await self._handlers[row["name"]](
                         tx.answering(row["correlation"], row["causation"]), row["key"]
                     )
+                await tx.connection.execute(SQL["finish_timer"], row["name"], row["key"], row["due_at"])
         except Exception as error:
             if not taken:  # it is the database that failed, not a timer
                 raise

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, cast
@@ -116,6 +117,10 @@ Handler = Callable[[Transaction, Event[Any]], Awaitable[None]]
 TimerHandler = Callable[[Transaction, str], Awaitable[None]]
 
 
+correlation: ContextVar[UUID | None] = ContextVar("correlation", default=None)
+"""The correlation id of the request in hand, if there is one."""
+
+
 def clock() -> datetime:
     """Tell the time, aware, UTC."""
     return datetime.now(UTC)
@@ -138,7 +143,7 @@ class Transactions:
         now = self.now()
         async with self.pool.acquire(timeout=10) as proxy:
             connection = cast("asyncpg.Connection", proxy)
-            tx = Transaction(connection, now, correlation_id or new_id(), causation_id)
+            tx = Transaction(connection, now, correlation_id or correlation.get() or new_id(), causation_id)
             async with connection.transaction():
                 yield tx
                 await tx.flush()

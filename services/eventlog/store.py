@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -41,7 +42,11 @@ async def search_events(
 
 async def trace(connection: asyncpg.Connection, what: str) -> list[asyncpg.Record]:
     """The story of the visit that a reference, subject, event id or correlation id stands for, if any."""
-    subject = await connection.fetchval(SQL["trace_subject"], what)
+    try:
+        id_ = UUID(what)
+    except ValueError:
+        id_ = None
+    subject = await connection.fetchval(SQL["trace_subject"], what, id_)
     return await connection.fetch(SQL["trace_events"], subject) if subject else []
 
 

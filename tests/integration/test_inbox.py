@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry
 from runtime import operations
 from runtime.inbox import Inbox
 from runtime.kafka import headers_of
-from runtime.parking import Parking
 from runtime.transaction import Transaction, Transactions, new_id
 from schemas.event import Event, new_event
 from schemas.visits import MinistryPeople, RequestDeclined
@@ -74,7 +73,7 @@ class Bench:
         self.transactions = transactions
         self.admin = admin
         self.seen = Seen()
-        self.inbox = Inbox(transactions, {RequestDeclined.TYPE: self.seen}, Parking(), CollectorRegistry())
+        self.inbox = Inbox(transactions, {RequestDeclined.TYPE: self.seen}, CollectorRegistry())
 
     async def emitted(self) -> list[str]:
         rows = await self.admin.fetch("SELECT payload FROM eventlog.outbox ORDER BY seq")
@@ -172,6 +171,7 @@ HEADERS = headers_of(RequestDeclined.TYPE, str(GOOD.id), str(GOOD.correlationid)
         (GOOD.model_dump_json().encode(), [("ce_type", b"\xff"), ("ce_id", b"\xfe")]),
         (GOOD.model_dump_json().encode(), [("ce_type", RequestDeclined.TYPE.encode()), ("ce_id", b"\xfe")]),
         (b"[" * 100_000, ()),
+        (b"{}", [("name\x00with nul", b"\x00\xff"), *HEADERS]),
         (b"x" * 2_000_000, HEADERS),
     ],
 )
@@ -212,7 +212,7 @@ async def test_an_outage_parks_nothing_and_leaves_the_batch_unread(
     async def broken(_tx: Transaction, _event: Event[Any]) -> None:
         raise ConnectionResetError
 
-    bench.inbox = Inbox(bench.transactions, {RequestDeclined.TYPE: broken}, Parking(), CollectorRegistry())
+    bench.inbox = Inbox(bench.transactions, {RequestDeclined.TYPE: broken}, CollectorRegistry())
     with pytest.raises(ConnectionResetError):
         await bench.inbox.consume((record(declined("x", "a")),))
     assert await bench.parked() == []
@@ -244,3 +244,43 @@ async def test_a_repeated_event_is_passed_over_also_one_by_one(bench: Bench) -> 
     await bench.inbox.consume((record(good), record(declined("bad", "b"), 1)))
     await bench.inbox.consume((record(good), record(declined("bad", "c"), 2)))
     assert await bench.emitted() == ["good"]
+
+
+async def test_a_key_that_no_text_column_takes_is_parked_and_stops_nobody(bench: Bench) -> None:
+    await bench.inbox.consume((raw(b"x", key="a\x00b"), record(declined("fine", "other"), 1)))
+    assert await bench.emitted() == ["fine"]
+    assert [row["key"] for row in await bench.parked()] == ["a\\x00b"]
+
+
+async def test_the_cause_of_a_parked_message_quotes_no_value(bench: Bench) -> None:
+    async def choke(_tx: Transaction, _event: Event[Any]) -> None:
+        raise ValueError("no such person: Ahmed Example, ahmed@ministry.example")
+
+    bench.inbox = Inbox(bench.transactions, {RequestDeclined.TYPE: choke}, CollectorRegistry())
+    await bench.inbox.consume((record(declined("x", "a")),))
+    (row,) = await bench.parked()
+    assert "Ahmed" not in row["cause"]
+    assert row["cause"].startswith("ValueError at test_inbox.py:")
+
+
+async def test_a_fault_of_ours_that_looks_like_an_outage_is_parked(bench: Bench) -> None:
+    async def choke(tx: Transaction, _event: Event[Any]) -> None:
+        await tx.connection.execute("SELECT $1::int", "not a number")  # asyncpg: also an InterfaceError
+
+    bench.inbox = Inbox(bench.transactions, {RequestDeclined.TYPE: choke}, CollectorRegistry())
+    await bench.inbox.consume((record(declined("x", "a")),))
+    assert len(await bench.parked()) == 1
+
+
+@pytest.mark.parametrize("type_", [r"\ud800", r"a\u0000b", "no.such.type"])
+async def test_the_reader_of_every_type_parks_what_has_a_type_in_name_only(bench: Bench, type_: str) -> None:
+    seen = []
+
+    async def note(_tx: Transaction, event: Event[Any]) -> None:
+        seen.append(event.type)
+
+    bench.inbox = Inbox(bench.transactions, {}, CollectorRegistry(), handle_any=note)
+    body = f'{{"type": "{type_}", "id": "{GOOD.id}"}}'
+    await bench.inbox.consume((raw(body.encode()), record(declined("fine", "other"), 1)))
+    assert len(await bench.parked()) == 1
+    assert seen == [RequestDeclined.TYPE]

@@ -130,13 +130,13 @@ async def test_a_service_waits_for_servers_that_are_not_there_yet_and_can_be_sto
 ) -> None:
     env = environment(database, broker, "eventlog", free_port())
     process = await serve("eventlog", {**env, "WAFD_KAFKA": f"127.0.0.1:{free_port()}"})
-    await asyncio.sleep(4)
-    assert process.returncode is None
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        while b"waiting for servers" not in await process.stderr.readline():
+            assert process.returncode is None
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(15):
-        _, err = await process.communicate()
-    assert process.returncode == 0
-    assert "waiting for servers" in err.decode()
+        assert await process.wait() == 0
 
 
 async def test_a_consumer_that_has_stopped_is_not_ready(broker: Broker) -> None:

@@ -26,7 +26,7 @@ class Fired:
 
 
 def timers(open_: Transactions, handler: Fired) -> Timers:
-    return Timers(open_, {"test": handler}, open_.now)
+    return Timers(open_, {"test": handler})
 
 
 async def emitted(open_: Transactions) -> list[str]:
@@ -103,7 +103,7 @@ async def test_a_timer_may_set_itself_again(transactions: OpenTransactions) -> N
 
     async with open_() as tx:
         await tx.remind("test", "a", tx.now)
-    worker = Timers(open_, {"test": again}, open_.now)
+    worker = Timers(open_, {"test": again})
     assert await worker.fire_one()
     assert not await worker.fire_one()
     assert await open_.pool.fetchval("SELECT count(*) FROM timer") == 1
@@ -123,7 +123,7 @@ async def test_a_timer_whose_server_is_away_does_not_hold_up_the_others(
     async with open_() as tx:
         await tx.remind("test", "away", tx.now - timedelta(seconds=5))
         await tx.remind("test", "there", tx.now)
-    worker = Timers(open_, {"test": call}, open_.now)
+    worker = Timers(open_, {"test": call})
     assert await worker.fire_one()
     assert await worker.fire_one()
     assert done == ["there"]

@@ -13,7 +13,7 @@ CREATE TABLE outbox (
 );
 -- The relay reads only what is not published yet, however many published rows are kept.
 CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL;
-CREATE INDEX outbox_published ON outbox (published_at) WHERE published_at IS NOT NULL;
+CREATE INDEX outbox_recorded ON outbox (recorded_at);
 
 CREATE TABLE inbox (
     id           uuid PRIMARY KEY,

@@ -35,7 +35,7 @@ LIMIT $6
 -- name: trace_subject
 -- Which visit or mission a reference, a subject, an event's id or a correlation id stands for.
 SELECT subject FROM event
-WHERE subject = $1 OR id::text = $1 OR correlation::text = $1 OR data ->> 'reference' = $1
+WHERE subject = $1 OR data ->> 'reference' = $1 OR id = $2::uuid OR correlation = $2::uuid
 ORDER BY (subject = $1) DESC, time
 LIMIT 1
 

@@ -19,5 +19,6 @@ CREATE INDEX event_followed ON event (transaction, position);
 CREATE INDEX event_subject ON event (subject, time);
 CREATE INDEX event_correlation ON event (correlation);
 CREATE INDEX event_type ON event (type, time);
-CREATE INDEX event_time ON event USING brin (time);
+CREATE INDEX event_time ON event (time, position);
+CREATE INDEX event_reference ON event ((data ->> 'reference'));
 CREATE INDEX event_words ON event USING gin ((data::text) public.gin_trgm_ops);
