@@ -92,5 +92,6 @@ def _summary(figures: list[float]) -> dict[str, float]:
     ordered = sorted(figures)
     return {
         "median": round(statistics.median(ordered)),
+        "max": round(ordered[-1]),
         "p99": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]),
     }
