@@ -124,7 +124,7 @@ class Subscription:
             group_id=f"wafd-{service}",
             max_records=settings.batch_records,
             # An empty poll is followed by a sleep of the same length, so it has to be short.
-            batch_timeout_ms=20,
+            batch_timeout_ms=50,
             auto_offset_reset="earliest",
             ack_policy=ACK_POLICY,
             parser=_parse,
