@@ -110,6 +110,12 @@ def _post(base: str, token: str, body: bytes) -> httpx.Response:
     with httpx.Client(transport=transport, timeout=30, trust_env=False) as client:
         try:
             return client.post(f"{base.rstrip('/')}/v1/visit-requests", content=body, headers=headers)
+        except (httpx.InvalidURL, UnicodeError):
+            raise UsageError(
+                f"the API's address {base!r} or the API key cannot be used: check both"
+            ) from None
+        except httpx.UnsupportedProtocol:
+            raise UsageError(f"{base} is no address of an API: write http://host:port") from None
         except httpx.HTTPError as error:
             raise OperationError(f"{base} does not answer ({type(error).__name__}): is it running?") from None
 

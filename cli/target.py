@@ -30,7 +30,9 @@ def run_file(data: Path | None = None) -> dict[str, Any]:
     path = directory / RUN_FILE
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        if not {"admin_database", "kafka", "api"} <= content.keys():
+            raise ValueError("not of `wafd up`")
+    except (OSError, ValueError, AttributeError):
         raise UsageError(
             f"no running system was found in {directory}: start one with `wafd up`, "
             "name its folder in WAFD_DATA, or set WAFD_ADMIN_DATABASE"
@@ -85,7 +87,7 @@ class failures:  # noqa: N801 -- read as `with failures():`
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         """Exit with 2 for wrong use, 1 for a failure, 130 for an interruption."""
-        if isinstance(error, (UsageError, ValidationError)):
+        if isinstance(error, (UsageError, ValidationError, asyncpg.exceptions.ClientConfigurationError)):
             _say(error)
             raise typer.Exit(2) from None
         if isinstance(error, (OperationError, EmbeddedServerError)):

@@ -22,7 +22,8 @@ from cli.target import DEFAULT_DATA, RUN_FILE, SERVICES, command
 from embedded import broker, postgres
 from embedded.children import EmbeddedServerError, free_port, port_is_taken
 from embedded.directory import claim, secret
-from embedded.processes import Process, ProcessRefused, Supervisor, termination
+from embedded.process import Process
+from embedded.processes import ProcessRefused, Supervisor, termination
 from runtime import logging as wafd_logging
 from runtime import operations
 from runtime.database import migrate
@@ -162,8 +163,8 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
                 await connection.close()
             log.info("events will be published again", of=service, events=count)
 
-    server = await broker.start(choice.data)
     await refill()
+    server = await broker.start(choice.data)
     supervisor.adopt(server, refill=refill)
     return server.address
 
@@ -193,7 +194,8 @@ async def _migrate(choice: Choice, admin_database: str) -> dict[str, str]:
         await admin.close()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise UsageError(
-            f"the database cannot be prepared: {error}; --postgres needs the DSN of an owner who may "
+            f"the database cannot be prepared ({str(error) or type(error).__name__}); --postgres needs the "
+            "DSN of an owner who may "
             "create roles, schemas and extensions"
         ) from error
     return passwords
@@ -233,7 +235,7 @@ def _check(choice: Choice) -> None:
 
 def _bare(dsn: str) -> str:
     parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def _write_privately(path: Path, content: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -132,12 +133,17 @@ async def end_leftover(cluster: Path) -> None:
     """Stop a server that an earlier, killed process left on the cluster.
 
     The caller has claimed the data directory, so no living process of ours uses it. A pid that now
-    belongs to another program is only forgotten.
+    belongs to another program is only forgotten, and so is a file that holds none: a full disk or a
+    power cut leaves such a one, and the server would refuse to start beside it.
     """
     file = cluster / "postmaster.pid"
     if not file.exists():
         return
-    pid = int(file.read_text().split("\n", 1)[0])
+    first = re.match(rb"([1-9][0-9]{0,9})\n", file.read_bytes())
+    if first is None:
+        file.unlink()
+        return
+    pid = int(first[1])
     command = _command_line(pid)
     if not command:
         return  # the server itself clears up after a dead one

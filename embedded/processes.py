@@ -1,20 +1,16 @@
-"""Runs Wafd's processes side by side: restarts one that dies, relays its logs, stops all in order."""
+"""Runs Wafd's processes side by side: restarts one that dies, stops all in order."""
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 import structlog
 
-from embedded.children import EmbeddedServerError, NotRunning, end, ended, spawn
+from embedded.children import EmbeddedServerError
 from embedded.probe import why_not_ready
+from embedded.process import WRONG_USE, Process
 
 log = structlog.get_logger()
 
@@ -23,17 +19,19 @@ LONGEST_PAUSE: Final = 5.0
 HEALTHY_AFTER: Final = 30.0
 """A process that ran this long starts anew with the first pause, and its settings are not to blame."""
 
-STOPS_WITHIN: Final = 20.0
-WRONG_USE: Final = 2
-"""The exit code of a process whose settings are wrong: starting it again would not help."""
-
 
 class ProcessRefused(EmbeddedServerError):
     """{name} cannot run as it was started: {sentence}."""
 
     def __init__(self, name: str, sentence: str) -> None:
         super().__init__(f"{name} cannot run as it was started: {sentence}")
-        self.name = name
+
+
+class WatchFailed(EmbeddedServerError):
+    """The watch over {name} failed: {reason}."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the watch over {name} failed: {reason}")
 
 
 class NotReady(EmbeddedServerError):
@@ -58,89 +56,6 @@ class Server(Protocol):
         """End it gracefully, or by force when it takes too long."""
 
 
-@dataclass
-class Process:
-    """A program of ours whose output, JSON lines, goes to our stderr line by line unbroken."""
-
-    name: str
-    program: Sequence[str | Path]
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Variables set in addition to our own environment."""
-    last_line: str = field(default="", init=False)
-    """What it said last: the sentence of a command line that ends with `WRONG_USE`."""
-    _process: asyncio.subprocess.Process | None = field(default=None, init=False, repr=False)
-    _relay: asyncio.Task[None] | None = field(default=None, init=False, repr=False)
-
-    @property
-    def pid(self) -> int:
-        """The process id. Raises `NotRunning`."""
-        if self._process is None:
-            raise NotRunning(self.name)
-        return self._process.pid
-
-    async def start(self) -> None:
-        """Start the program; returns at once. Raises OSError when there is no such program."""
-        self._process = None
-        reader, writer = os.pipe()
-        try:
-            self._process = await spawn(
-                self.program, dies_by=signal.SIGTERM, output=writer, env={**os.environ, **self.env}
-            )
-        except BaseException:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
-        self._relay = asyncio.create_task(self._pass_on(reader), name=f"output of {self.name}")
-
-    async def wait(self) -> int:
-        """Wait until it ended and all it said was passed on; returns its exit code."""
-        code = await ended(self._process) if self._process else 0
-        if self._relay:
-            await asyncio.wait({self._relay}, timeout=1)
-        return code
-
-    async def stop(self) -> None:
-        """Send SIGTERM, wait up to 20 s, then kill it with all its children."""
-        if self._process:
-            await end(self._process, signal.SIGTERM, within=STOPS_WITHIN)
-            await self.wait()
-        if self._relay:
-            self._relay.cancel()
-        self._process = self._relay = None
-
-    def kill(self) -> None:
-        """End the program at once, as a crash would."""
-        if self._process and self._process.returncode is None:
-            self._process.kill()
-
-    async def _pass_on(self, pipe: int) -> None:
-        lines = asyncio.StreamReader()
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(lines), os.fdopen(pipe, "rb", buffering=0)
-        )
-        try:
-            rest = b""
-            while chunk := await lines.read(1 << 16):
-                whole, newline, rest = (rest + chunk).rpartition(b"\n")
-                await self._say(whole + newline)
-            await self._say(rest + b"\n" if rest else b"")
-        finally:
-            transport.close()
-
-    async def _say(self, lines: bytes) -> None:
-        if lines.strip():
-            self.last_line = lines.split(b"\n")[-2].decode(errors="replace")
-            await asyncio.to_thread(_write, lines)
-
-
-def _write(lines: bytes) -> None:
-    """Write whole lines; in a thread, so that a reader of ours who stalls does not stall the watch."""
-    with suppress(OSError, ValueError):  # nobody reads any more: that must not end the services
-        sys.stderr.buffer.write(lines)
-        sys.stderr.buffer.flush()
-
-
 class Supervisor:
     """Watches servers and restarts one that ends unexpectedly; leaving its context stops all.
 
@@ -153,7 +68,7 @@ class Supervisor:
         self._may_run = asyncio.Event()
         self._may_run.set()
         self._watches: list[asyncio.Task[None]] = []
-        self._refusal: asyncio.Future[ProcessRefused] = asyncio.get_running_loop().create_future()
+        self._refusal: asyncio.Future[EmbeddedServerError] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,25 +83,29 @@ class Supervisor:
 
         One that comes back empty, as a broker in memory does, has a ``refill``: the services are ended
         before it restarts and start again after ``refill``. A consumer that lived on would take up in the
-        new log where it was in the old one, and skip what lies before.
+        new log where it was in the old one, and skip what lies before. While ``refill`` raises, the server
+        is stopped and started again.
         """
         self._adopted.append(server)
-        self._watches.append(asyncio.create_task(self._watch(server, refill), name=f"watch {server.name}"))
+        self._begin_watch(server, refill)
 
     async def run(self, service: Process) -> None:
         """Start a service and watch it."""
         await service.start()
         self._services.append(service)
-        self._watches.append(asyncio.create_task(self._watch(service, None), name=f"watch {service.name}"))
+        self._begin_watch(service, None)
 
-    async def refused(self) -> ProcessRefused:
-        """Wait until a process cannot run as it was started; returns the sentence as an exception."""
+    async def refused(self) -> EmbeddedServerError:
+        """Wait until a process cannot run as it was started, or is no longer watched.
+
+        Returns the sentence as an exception: `ProcessRefused` or `WatchFailed`.
+        """
         return await asyncio.shield(self._refusal)
 
     async def wait_ready(self, *urls: str, within: float = 60.0) -> None:
         """Poll ``<url>/health/ready`` of every base URL until each answers 200.
 
-        Raises `ProcessRefused`, or `NotReady` with each one's reason after ``within`` seconds.
+        Raises `ProcessRefused`, `WatchFailed`, or `NotReady` with each one's reason after ``within`` seconds.
         """
         reasons = dict.fromkeys(urls, "not asked yet")
         try:
@@ -213,6 +132,20 @@ class Supervisor:
             await server.stop()
         self._watches, self._services, self._adopted = [], [], []
 
+    def _begin_watch(self, server: Server, refill: Callable[[], Awaitable[None]] | None) -> None:
+        watch = asyncio.create_task(self._watch(server, refill), name=server.name)
+        watch.add_done_callback(self._tell_failure)
+        self._watches.append(watch)
+
+    def _tell_failure(self, watch: asyncio.Task[None]) -> None:
+        """End everything when a watch fails: nobody would see the death of its server."""
+        error = None if watch.cancelled() else watch.exception()
+        if error is None:
+            return
+        log.critical("watch failed", process=watch.get_name(), exc_info=error)
+        if not self._refusal.done():
+            self._refusal.set_result(WatchFailed(watch.get_name(), repr(error)))
+
     async def _watch(self, server: Server, refill: Callable[[], Awaitable[None]] | None) -> None:
         clock, pause = asyncio.get_running_loop().time, FIRST_PAUSE
         while True:
@@ -225,19 +158,22 @@ class Supervisor:
             pause = pause if soon else FIRST_PAUSE
             log.warning("process ended unexpectedly", process=server.name, code=code, restart_in=pause)
             if refill:
-                await self._end_services()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            await self._restart(server, refill)
+                self._end_services()
+            restarted = False
+            while not restarted:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                restarted = await self._restart(server, refill)
 
-    async def _end_services(self) -> None:
+    def _end_services(self) -> None:
         """Kill the services, which lose nothing by it, and hold back their restart."""
         self._may_run.clear()
         for service in self._services:
             service.kill()
         log.warning("services ended until their broker is back", services=len(self._services))
 
-    async def _restart(self, server: Server, refill: Callable[[], Awaitable[None]] | None) -> None:
+    async def _restart(self, server: Server, refill: Callable[[], Awaitable[None]] | None) -> bool:
+        """Try once; a server that could not be refilled is stopped, for it lacks what was acknowledged."""
         try:
             if server in self._services:
                 await self._may_run.wait()
@@ -245,10 +181,12 @@ class Supervisor:
             if refill:
                 await refill()
                 self._may_run.set()
-        except (EmbeddedServerError, OSError) as problem:
-            log.error("restart failed", process=server.name, reason=str(problem))  # noqa: TRY400  # one line
-        else:
-            log.info("process restarted", process=server.name)
+        except Exception as problem:  # whatever it was, giving up would leave the services down for good
+            log.exception("restart failed", process=server.name, reason=str(problem))
+            await server.stop()
+            return False
+        log.info("process restarted", process=server.name)
+        return True
 
     def _refuse(self, process: Process) -> None:
         log.error("process refused to start", process=process.name, reason=process.last_line)

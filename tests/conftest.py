@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 from pydantic import SecretStr
 
 from cli.target import SERVICES
@@ -18,6 +19,9 @@ from embedded.broker import Broker
 from embedded.postgres import Postgres
 from runtime.database import migrate, open_pool
 from runtime.transaction import Transactions
+
+settings.register_profile("wafd", deadline=None)  # no test asserts wall-clock speed
+settings.load_profile("wafd")
 
 PASSWORD = "only-for-tests"
 TEMPLATE = "wafd_template"

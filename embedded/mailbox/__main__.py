@@ -5,8 +5,6 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -16,17 +14,10 @@ from embedded.mailbox.http import application
 from embedded.mailbox.smtp import Faults, listen
 from embedded.mailbox.store import Store
 from embedded.processes import termination
+from runtime.http import Server
 from runtime.logging import configure
 
 log = structlog.get_logger()
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to the process that it is a part of."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 async def serve(data: Path, smtp_port: int, http_port: int) -> None:
@@ -43,7 +34,7 @@ async def serve(data: Path, smtp_port: int, http_port: int) -> None:
         timeout_graceful_shutdown=3,
     )
     page = socket.create_server(("127.0.0.1", http_port))
-    server = _Server(config)
+    server = Server(config)
     running = asyncio.create_task(server.serve(sockets=[page]))
     log.info("started", smtp_port=smtp_port, http_port=http_port, messages=len(store.find()))
     await asyncio.wait({running, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)

@@ -62,7 +62,7 @@ class Store:
         wanted = to.strip().lower()
         return [
             kept
-            for kept in self._kept.values()
+            for kept in list(self._kept.values())  # another thread may be adding one
             if (not wanted or any(wanted in address for address in kept.to))
             and (since is None or kept.received_at >= since)
         ]
@@ -77,13 +77,11 @@ class Store:
 
     def clear(self) -> int:
         """Delete every message; returns how many there were."""
-        count = len(self._kept)
-        for name in self._kept:
+        deleted, self._kept, self._seen = self._kept, {}, {}  # what another thread adds meanwhile stays
+        for name in deleted:
             for suffix in (".repeats", ".eml"):
                 (self._folder / f"{name}{suffix}").unlink(missing_ok=True)
-        self._kept.clear()
-        self._seen.clear()
-        return count
+        return len(deleted)
 
     def _index(self, kept: Kept) -> None:
         self._kept[kept.id] = kept

@@ -187,6 +187,10 @@ async def test_commands_fail_with_one_sentence_and_the_right_code(stack: Stack) 
     for arguments, code in (
         (["log", "trace", "V-0000-999999"], 1),
         (["log", "search", "--since", "yesterday"], 2),
+        (["log", "search", "--since", "99999999999999d"], 2),
+        (["log", "search", "--until", "9999-12-31T23:59:59-14:00"], 2),
+        (["submit", "--api", "http://[::1", "--key", "k", "pyproject.toml"], 2),
+        (["submit", "--api", "ftp://x", "--key", "k", "pyproject.toml"], 2),
         (["parked", "redrive"], 2),
         (["parked", "show", str(new_id())], 1),
         (["client", "add", "--name", "X", "--country", "Qatar"], 2),

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from embedded.children import free_port
-from embedded.processes import Process, Supervisor
+from embedded.process import Process
+from embedded.processes import Supervisor
 
 
 def notice(number: int) -> EmailMessage:

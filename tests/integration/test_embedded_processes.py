@@ -7,10 +7,12 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from embedded.children import free_port
-from embedded.processes import NotReady, Process, ProcessRefused, Supervisor
+from embedded.children import EmbeddedServerError, free_port
+from embedded.process import Process
+from embedded.processes import NotReady, ProcessRefused, Supervisor, WatchFailed
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +22,8 @@ STUBBORN = (
 )
 PARENT = """
     import asyncio, sys
-    from embedded.processes import Process, Supervisor
+    from embedded.process import Process
+    from embedded.processes import Supervisor
 
     async def main():
         async with Supervisor() as supervisor:
@@ -96,6 +99,84 @@ async def test_an_adopted_server_is_followed_by_what_it_needs_after_a_restart():
         await asyncio.wait_for(refilled.wait(), 10)
 
 
+async def test_while_a_refill_fails_the_server_is_started_anew_and_the_services_wait_for_it():
+    account: list[str] = []
+
+    class Broker(Process):
+        async def start(self) -> None:
+            account.append("started")
+            await super().start()
+
+        async def stop(self) -> None:
+            account.append("stopped")
+            await super().stop()
+
+    async def refill():
+        account.append("refill")
+        if account.count("refill") == 1:
+            raise asyncpg.CannotConnectNowError("the database system is starting up")
+        account.append("refilled")
+
+    class Service(Process):
+        async def start(self) -> None:
+            account.append("service")
+            await super().start()
+
+    server, service = (kind(kind.__name__, [sys.executable, "-c", LIVES]) for kind in (Broker, Service))
+    await server.start()
+    async with Supervisor() as supervisor:
+        supervisor.adopt(server, refill=refill)
+        await supervisor.run(service)
+        await until(lambda: server.last_line == service.last_line == "alive")
+        first = service.pid
+        os.kill(server.pid, signal.SIGKILL)
+        await until(lambda: account.count("service") == 2 and alive(service.pid))
+        assert service.pid != first
+        assert not alive(first)
+        assert alive(server.pid)
+    assert account[:-1] == [
+        *("started", "service"),
+        *("started", "refill", "stopped"),
+        *("started", "refill", "refilled", "service"),
+    ]
+
+
+async def test_a_server_that_cannot_be_started_again_is_tried_until_it_can():
+    class Blocked(Process):
+        attempts = 0
+
+        async def start(self) -> None:
+            self.attempts += 1
+            if self.attempts in {2, 3}:
+                raise EmbeddedServerError(f"attempt {self.attempts}")
+            await super().start()
+
+    server = Blocked("postgres", [sys.executable, "-c", LIVES])
+    await server.start()
+    async with Supervisor() as supervisor:
+        supervisor.adopt(server)
+        os.kill(server.pid, signal.SIGKILL)
+        await until(lambda: server.attempts == 4)
+        await until(lambda: server.last_line == "alive")
+
+
+async def test_a_watch_that_fails_is_told_and_not_lost_in_silence():
+    class Lost(Process):
+        async def wait(self) -> int:
+            raise LookupError("no such child")
+
+    server = Lost("postgres", [sys.executable, "-c", LIVES])
+    await server.start()
+    async with Supervisor() as supervisor:
+        supervisor.adopt(server)
+        told = await asyncio.wait_for(supervisor.refused(), 10)
+        assert isinstance(told, WatchFailed)
+        assert str(told) == "the watch over postgres failed: LookupError('no such child')"
+        with pytest.raises(WatchFailed):
+            await supervisor.wait_ready(f"http://127.0.0.1:{free_port()}", within=20)
+        Lost.wait = Process.wait  # type: ignore[method-assign]  # to stop it
+
+
 async def test_stopping_ends_all_and_the_servers_after_the_services():
     ended = []
 
@@ -116,7 +197,7 @@ async def test_stopping_ends_all_and_the_servers_after_the_services():
 
 
 async def test_one_that_does_not_stop_is_killed_with_its_children(monkeypatch):
-    monkeypatch.setattr("embedded.processes.STOPS_WITHIN", 0.3)
+    monkeypatch.setattr("embedded.process.STOPS_WITHIN", 0.3)
     parent = process(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {STUBBORN!r}])")
     await parent.start()
     group = parent.pid
@@ -133,7 +214,7 @@ async def test_a_wrong_setting_is_final_and_its_sentence_is_told():
         await supervisor.run(Process("visits", [sys.executable, "-u", "-c", code]))
         with pytest.raises(ProcessRefused, match=sentence):
             await supervisor.wait_ready(f"http://127.0.0.1:{free_port()}", within=20)
-        assert (await supervisor.refused()).name == "visits"
+        assert isinstance(await supervisor.refused(), ProcessRefused)
 
 
 async def test_one_that_never_gets_ready_is_named_with_its_reason():

@@ -95,6 +95,14 @@ async def test_a_server_that_a_killed_parent_left_behind_is_ended_first(tmp_path
     await second.stop()
 
 
+@pytest.mark.parametrize("left", [b"", bytes(9)])
+async def test_a_pid_file_cut_short_by_a_power_cut_does_not_keep_it_from_starting(tmp_path, left):
+    await (await postgres.start(tmp_path)).stop()
+    (tmp_path / "postgres" / "postmaster.pid").write_bytes(left)
+    server = await postgres.start(tmp_path)
+    await server.stop()
+
+
 async def test_a_killed_database_server_starts_again_while_a_session_of_it_was_open(tmp_path):
     server = await postgres.start(tmp_path)
     session = await asyncpg.connect(server.dsn)

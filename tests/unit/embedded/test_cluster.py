@@ -31,6 +31,14 @@ async def test_a_pid_that_now_belongs_to_another_program_is_forgotten_and_left_a
     assert not file.exists()
 
 
+@pytest.mark.parametrize("left", [b"", b"\n", b"12", b"0\n", bytes(9), b"\xff\xfe\n", b"-7\n"])
+async def test_a_pid_file_that_holds_no_pid_is_forgotten(tmp_path, left):
+    file = tmp_path / "postmaster.pid"
+    file.write_bytes(left)
+    await cluster.end_leftover(tmp_path)
+    assert not file.exists()
+
+
 def test_a_data_directory_serves_one_process_at_a_time(tmp_path):
     held = claim(tmp_path)
     with pytest.raises(

@@ -1,5 +1,9 @@
+import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from embedded.mailbox.store import Kept, Store
 
@@ -58,6 +62,34 @@ def test_messages_are_found_by_recipient_and_by_time(tmp_path):
 def test_a_half_written_message_is_not_shown(tmp_path):
     (tmp_path / "20260301T090000.000000Z-00000000.eml.new").write_bytes(b"Return-Path: <")
     assert Store(tmp_path).find() == []
+
+
+@pytest.fixture
+def often_switched():
+    """Let threads take turns so often that what may happen between them does."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_messages_may_be_listed_and_deleted_while_others_arrive(tmp_path, monkeypatch, often_switched):
+    monkeypatch.setattr("embedded.mailbox.store.os.fsync", lambda _file: None)  # to be quick, not durable
+    store, arrived = Store(tmp_path), 0
+
+    def arrive() -> None:
+        for number in range(600):
+            add(store, raw=NOTICE.replace(b"<1@", f"<{number}@".encode()))
+
+    with ThreadPoolExecutor(1) as other:
+        arriving = other.submit(arrive)
+        while not arriving.done():
+            for _ in range(20):
+                store.find(to="host@")
+            arrived += store.clear()
+        arriving.result()
+    assert arrived + len(store.find()) == 600
+    assert len(list(tmp_path.iterdir())) == len(store.find())
 
 
 def test_deleting_forgets_message_ids_too(tmp_path):
