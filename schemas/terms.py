@@ -10,6 +10,12 @@ from pydantic import AfterValidator, EmailStr, Field, StringConstraints, model_v
 from schemas.event import Frozen
 
 
+def _without_encoded_words(text: str) -> str:
+    if "=?" in text:  # RFC 2047: a mail header would decode it, line breaks included
+        raise ValueError("the characters =? are not allowed")
+    return text
+
+
 def _without_control_characters(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
         raise ValueError("control characters are not allowed")
@@ -25,6 +31,7 @@ Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\r\n]*$"),
     AfterValidator(_without_control_characters),
+    AfterValidator(_without_encoded_words),
 ]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
@@ -88,6 +95,6 @@ class Contact(Frozen):
     """Somebody at a ministry or mission whom notices about a visit reach."""
 
     name: PersonName
-    email: EmailStr = Field(max_length=254)
+    email: Annotated[EmailStr, AfterValidator(_without_encoded_words)] = Field(max_length=254)
     phone: Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()-]{5,30}$")] | None = None
     language: NoticeLanguage = "en"

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, EmailStr, Field
 
 from schemas.event import EventData, Frozen
 from schemas.terms import (
@@ -13,6 +13,7 @@ from schemas.terms import (
     DateWindow,
     LanguageTag,
     Line,
+    NoticeLanguage,
     PersonName,
     Rank,
     Text,
@@ -151,3 +152,50 @@ class VisitReported(VisitFacts, type="visits.visit.reported.v1"):
 
     summary: Text
     people: MinistryPeople
+
+
+class BodyContact(Frozen):
+    """Whom a consulted body is written to."""
+
+    name: Line | None = Field(default=None, description="None when only an office is known.")
+    email: EmailStr = Field(max_length=254)
+    language: NoticeLanguage = "en"
+
+
+class ConsultationPeople(Frozen):
+    """Whom to write to about a consultation."""
+
+    contact: BodyContact
+
+
+class ConsultationFacts(VisitFacts):
+    """What every event of a consultation says; none of it is for the ministry that asks for the visit."""
+
+    consultation: int = Field(ge=1, description="Its number among the visit's consultations.")
+    body: Line = Field(description="The body that is consulted.")
+    veto: bool = Field(description="Its silence is no consent, and its objection stops the approval.")
+    question: Text | None = Field(default=None, description="What the body is asked beside its consent.")
+    respond_by: AwareDatetime = Field(description="Until when the body is to answer; show it in `time_zone`.")
+    time_zone: str = Field(examples=["Asia/Bahrain"])
+    people: ConsultationPeople
+
+
+class ConsultationOpened(ConsultationFacts, type="visits.consultation.opened.v1"):
+    """An officer asked another body for its consent, or an amendment made it be asked anew."""
+
+    subject: Text
+    needs: Needs
+    again: bool = Field(default=False, description="It was asked about an earlier revision before.")
+
+
+class ConsultationAnswered(ConsultationFacts, type="visits.consultation.answered.v1"):
+    """A consulted body answered, or its silence counts as consent."""
+
+    answer: Literal["consent", "object", "silence"]
+    reason: Text | None = Field(default=None, description="There is one with every objection.")
+
+
+class ConsultationOverdue(ConsultationFacts, type="visits.consultation.overdue.v1"):
+    """A body that has to answer did not; it is chased until it does."""
+
+    subject: Text

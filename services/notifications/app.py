@@ -14,6 +14,9 @@ from services.notifications.handlers import Desk, sending, telling
 from services.notifications.mail import Sender, StartTls, post
 from services.notifications.notice import CENTRE, Office
 
+OTHER_CONNECTIONS = 4
+"""Database connections that events, the outbox and whoever asks for the state need beside the mail."""
+
 Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)*$", max_length=200)]
 
 
@@ -38,6 +41,16 @@ class NotificationsSettings(Settings):
             post(self.smtp.get_secret_value(), self.smtp_starttls)
         except ValueError as error:
             raise ValueError(f"WAFD_SMTP is wrong: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _mail_leaves_connections(self) -> Self:
+        if self.mail_workers + OTHER_CONNECTIONS > self.database_connections:
+            raise ValueError(
+                f"WAFD_DATABASE_CONNECTIONS is {self.database_connections} but must be at least "
+                f"WAFD_MAIL_WORKERS + {OTHER_CONNECTIONS} = {self.mail_workers + OTHER_CONNECTIONS}, "
+                "since each mail worker holds a connection while it sends"
+            )
         return self
 
 

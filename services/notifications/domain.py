@@ -12,8 +12,13 @@ from schemas.scheduling import (
     ProgrammeReleased,
     ProgrammeRevised,
 )
+from schemas.terms import PersonName
 from schemas.visits import (
+    ConsultationAnswered,
+    ConsultationOpened,
+    ConsultationOverdue,
     InformationRequested,
+    MinistryPeople,
     ReportOverdue,
     RequestAmended,
     RequestDeclined,
@@ -26,6 +31,8 @@ from schemas.visits import (
 from services.notifications.notice import Notice, Office, Recipient
 from services.notifications.parts import ProgrammeTold, Told, persons_notices
 
+ConsultationNews = ConsultationOpened | ConsultationAnswered | ConsultationOverdue
+
 Cause = (
     RequestSubmitted
     | RequestAmended
@@ -36,6 +43,7 @@ Cause = (
     | VisitCompleted
     | ReportOverdue
     | VisitReported
+    | ConsultationNews
     | ProgrammeInfeasible
     | ProgrammeTold
 )
@@ -47,6 +55,7 @@ class Letters:
 
     ministry: str | None = None
     persons: str | None = None
+    body: str | None = None
     office: str | None = None
 
 
@@ -63,11 +72,15 @@ LETTERS: Mapping[type[Cause], Letters] = {
     VisitCompleted: Letters(ministry="visit_completed"),
     ReportOverdue: Letters(ministry="report_overdue", office="report_missing"),
     VisitReported: Letters(office="report_arrived"),
+    ConsultationOpened: Letters(body="consultation_opened"),
+    ConsultationAnswered: Letters(office="consultation_objected"),
+    ConsultationOverdue: Letters(body="consultation_overdue", office="consultation_missing"),
     ProgrammeInfeasible: Letters(ministry="programme_infeasible", office="programme_not_found"),
     ProgrammeProposed: Letters(ministry="programme_proposed", persons="part_proposed"),
     ProgrammeRevised: Letters(ministry="programme_revised", persons="part_revised"),
     ProgrammeReleased: Letters(ministry="programme_released", persons="part_released"),
-    ProgrammeCancelled: Letters(ministry="programme_cancelled", persons="part_cancelled"),
+    # The ministry hears of what took the programme away: declined, withdrawn, cancelled or infeasible.
+    ProgrammeCancelled: Letters(persons="part_cancelled"),
 }
 
 
@@ -77,13 +90,15 @@ def notices_of(event: Event[Any], office: Office, told: Told) -> tuple[Notice, .
     ``event.data`` is a `Cause`; ``told`` is empty unless it is a programme.
     """
     data: Cause = event.data
-    letters = LETTERS[type(data)]
+    letters = _letters(data)
     notices: list[Notice] = []
     if letters.ministry:
         slots = () if not isinstance(data, ProgrammeTold) else data.slots
         notices += [Notice(contact, letters.ministry, slots) for contact in _ministry(data)]
     if letters.persons and isinstance(data, ProgrammeTold):
         notices += persons_notices(data, letters.persons, told)
+    if letters.body and isinstance(data, ConsultationNews):
+        notices.append(Notice(_body(data), letters.body))
     if letters.office:
         desk = Recipient("office", None, None, office.address, office.language)
         notices.append(Notice(desk, letters.office))
@@ -97,6 +112,20 @@ def _one_each(notices: Iterable[Notice]) -> tuple[Notice, ...]:
     return tuple(first.values())
 
 
+def _letters(data: Cause) -> Letters:
+    if isinstance(data, ConsultationAnswered) and data.answer != "object":
+        return Letters()  # consent changes nothing that the office has to act on
+    return LETTERS[type(data)]
+
+
 def _ministry(data: Cause) -> Iterator[Recipient]:
-    for contact in data.people.focal_points:
-        yield Recipient("ministry", None, contact.name, contact.email, contact.language)
+    if isinstance(data.people, MinistryPeople):
+        for contact in data.people.focal_points:
+            yield Recipient("ministry", None, contact.name, contact.email, contact.language)
+
+
+def _body(data: ConsultationNews) -> Recipient:
+    """Write to a consulted body as to a ministry: it is an authority outside the Centre, too."""
+    contact = data.people.contact
+    name = PersonName(latin=contact.name, arabic=contact.name) if contact.name else None
+    return Recipient("ministry", None, name, contact.email, contact.language)

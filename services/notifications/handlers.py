@@ -105,6 +105,9 @@ def sending(desk: Desk) -> TimerHandler:
     async def send(tx: Transaction, key: str) -> None:
         """Hand the notice ``key`` to the mail server; a temporary failure is tried again later.
 
+        So is a failure that nobody foresaw, as often and no more: a newer version may know how to
+        send the notice, but if none does, `NoticeFailed` has to say so.
+
         The notice's row is locked, not the visit: what becomes of one notice has no bearing on
         another's, and a slow mail server must not hold up the visit's other notices. A crash
         between the server's consent and the commit sends the message again, under the same
@@ -119,6 +122,9 @@ def sending(desk: Desk) -> TimerHandler:
             await _give_up(tx, waiting, str(error))
         except Delayed as error:
             await _try_later(desk, tx, waiting, str(error))
+        except Exception as error:
+            log.exception("notice cannot be sent", notice=key)
+            await _try_later(desk, tx, waiting, f"sending failed unexpectedly: {type(error).__name__}")
         else:
             await store.mark_delivered(tx.connection, waiting.mail.notice, tx.now)
             tx.emit(

@@ -4,12 +4,14 @@ import asyncio
 import re
 import ssl
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
-from typing import Literal
+from email.policy import SMTPUTF8, EmailPolicy
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -20,10 +22,6 @@ from services.notifications.invitation import Invitation
 from services.notifications.render import Letter, one_line
 
 StartTls = Literal["required", "offered", "never"]
-
-_TOTAL = 3
-"""A whole delivery may take this many times the time-out of one exchange with the server."""
-
 
 _FAREWELL_SECONDS = 1
 
@@ -65,7 +63,7 @@ def compose(mail: Mail, sender: Sender, date: datetime) -> EmailMessage:
     answer; several are parts of their own, since clients read one object a message and only the
     first event of an object. Raises `Refused` when the address fits in no header.
     """
-    message = EmailMessage(policy=SMTP if mail.address.isascii() else SMTPUTF8)
+    message = EmailMessage(policy=_WORDS if mail.address.isascii() else SMTPUTF8)
     message["From"] = _address(sender.name, sender.address)
     message["To"] = _address(mail.name or "", mail.address)
     message["Reply-To"] = _address(sender.name, sender.replies)
@@ -77,13 +75,46 @@ def compose(mail: Mail, sender: Sender, date: datetime) -> EmailMessage:
     message.add_alternative(mail.letter.html, subtype="html", charset="utf-8")
     _add_invitations(message, mail.invitations)
     message["Content-Language"] = mail.language  # last, or it moves into the first part
+    _check_headers(message)
     return message
+
+
+class _Words(EmailPolicy):
+    """Folds headers beyond ASCII as encoded words; the library's own folding drops spaces between them."""
+
+    def fold(self, name: str, value: Any) -> str:
+        """Write one header with its line end."""
+        if str(value).isascii():
+            return str(super().fold(name, value))
+        if hasattr(value, "addresses"):
+            words = [_encoded(each.display_name, name) + f" <{each.addr_spec}>" for each in value.addresses]
+            return f"{name}: {', '.join(words)}{self.linesep}"
+        return f"{name}: {_encoded(str(value), name)}{self.linesep}"
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """Write one header with its line end, as bytes."""
+        return self.fold(name, value).encode("ascii", "surrogateescape")
+
+
+_WORDS = _Words(linesep="\r\n")
+
+
+def _encoded(text: str, header: str) -> str:
+    return text if text.isascii() else Header(text, "utf-8", header_name=header).encode(linesep="\r\n")
+
+
+def _check_headers(message: EmailMessage) -> None:
+    """Read the message back: what somebody wrote must not have become a header of its own."""
+    head = deepcopy(message).as_bytes().partition(b"\r\n\r\n")[0]
+    names = [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"]
+    if sorted(name.decode("ascii", "replace") for name in names) != sorted(message.keys()):
+        raise Refused("the message would have other headers than it was given")
 
 
 def _address(name: str, address: str) -> Address:
     # Given in two parts: `addr_spec` takes no local part beyond ASCII.
     local, at, domain = address.rpartition("@")
-    if not (local and at and domain) or one_line(address) != address:
+    if not (local and at and domain) or one_line(address) != address or any(c in address for c in '"<>,;\\'):
         raise Refused("the address is none that a mail header can hold")
     return Address(one_line(name), local, domain)
 
@@ -107,7 +138,12 @@ def _add_invitations(message: EmailMessage, invitations: tuple[Invitation, ...])
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """The way to the mail server: one connection a message, closed after it."""
+    """The way to the mail server: one connection a message, closed after it.
+
+    A delivery may take ``seconds`` in all, since a worker and its database connection wait for it;
+    ``connect_seconds`` of them until the server is ready. The server's answer to the message may take
+    all that is left: whoever does not wait for it sends the message twice.
+    """
 
     host: str
     port: int
@@ -115,7 +151,8 @@ class Post:
     start_tls: StartTls
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    seconds: float = 20
+    connect_seconds: float = 10
+    seconds: float = 30
     context: ssl.SSLContext | None = None
 
     async def deliver(self, message: EmailMessage, address: str) -> None:
@@ -127,8 +164,9 @@ class Post:
         """
         client = self._client()
         try:
-            async with asyncio.timeout(_TOTAL * self.seconds):
-                await client.connect()
+            async with asyncio.timeout(self.seconds):
+                async with asyncio.timeout(self.connect_seconds):
+                    await client.connect()
                 await client.send_message(message, recipients=[address])
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _answer("the recipient", *_reply(error.recipients[0])) from error

@@ -44,9 +44,10 @@ class Recipient:
     def key(self) -> str:
         """What makes two recipients of one event the same: the person's code, else the mailbox.
 
-        Persons who share a mailbox get a message each, since their sessions differ.
+        Persons who share a mailbox get a message each, since their sessions differ; so does the office,
+        which a ministry must not be able to silence by naming its mailbox.
         """
-        return self.person or (self.address or "").lower()
+        return self.person or ("office" if self.audience == "office" else (self.address or "").lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_location
 from hijridate import Gregorian
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound
 from markupsafe import Markup
 
 from schemas.event import EventData
@@ -47,8 +48,17 @@ class Letter:
     html: str
 
 
+class MissingTemplate(Exception):
+    """There is no template of that name, or one that it builds upon."""
+
+
 def letter(notice: Notice, data: EventData) -> Letter:
-    """Render ``notice`` from the facts of its event."""
+    """Render ``notice`` from the facts of its event. Raises `MissingTemplate`."""
+    with _templates():
+        return _letter(notice, data)
+
+
+def _letter(notice: Notice, data: EventData) -> Letter:
     language = notice.recipient.language
     facts = {"data": data, "notice": notice, "person": notice.recipient, "days": partial(_days, data)}
     template = _ENVIRONMENTS[language, "text"].get_template(f"{notice.template}.j2")
@@ -63,15 +73,28 @@ def letter(notice: Notice, data: EventData) -> Letter:
 
 
 def description(entry: Entry, recipient: Recipient, data: EventData) -> str:
-    """Render what a calendar entry says beside its title, place and time."""
-    template = _ENVIRONMENTS[recipient.language, "text"].get_template("calendar_entry.j2")
+    """Render what a calendar entry says beside its title, place and time. Raises `MissingTemplate`."""
     roles = [part.role for part in entry.slot.assignments if part.person == recipient.person]
-    return template.render(data=data, entry=entry, roles=roles).strip()
+    with _templates():
+        template = _ENVIRONMENTS[recipient.language, "text"].get_template("calendar_entry.j2")
+        return template.render(data=data, entry=entry, roles=roles).strip()
+
+
+@contextmanager
+def _templates() -> Iterator[None]:
+    """Jinja's own error is an OSError, which would be waited out like a server that is away."""
+    try:
+        yield
+    except TemplateNotFound as error:
+        raise MissingTemplate(f"there is no template {error.name}") from error
 
 
 def one_line(value: str) -> str:
-    """``value`` without line breaks and without characters that turn the writing direction."""
-    return " ".join(value.translate(_BIDI_CONTROLS).split())
+    """``value`` without line breaks and without characters that turn the writing direction.
+
+    What looks like an encoded word (RFC 2047) is broken up: a header would decode it, line breaks included.
+    """
+    return " ".join(value.translate(_BIDI_CONTROLS).split()).replace("=?", "= ?")
 
 
 def _isolate(format_: Format, language: NoticeLanguage, value: object) -> str:

@@ -85,10 +85,12 @@ def service() -> Service:
 
 
 async def publish_catalogue(tx: Transaction, centre: Centre) -> None:
-    """Keep the master data and tell what can be asked for, when they differ from those kept last."""
+    """Keep the master data and tell what can be asked for.
+
+    Told at every start, under the same revision as long as the master data are the same: a `visits`
+    whose database was rebuilt would otherwise wait for the next change.
+    """
     revision = await store.keep_centre(tx.connection, centre, tx.now)
-    if revision is None:
-        return
     log.info("master data loaded", revision=revision, people=len(centre.people), venues=len(centre.venues))
     tx.emit(catalogue(centre, revision), subject=CATALOGUE_SUBJECT)
 

@@ -41,7 +41,17 @@ def load_centre(path: Path) -> Centre:
     Raises `BadCentre`, also when the file cannot be read.
     """
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.AliasToken):  # a few lines of them stand for millions
+                fault = Fault(token.start_mark.line + 1, "aliases (*name) are not read here: write it out")
+                raise BadCentre(path, (fault,))
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(root, yaml.MappingNode):
+            raise BadCentre(path, (Fault(1, "the file must hold a mapping with the keys of a centre"),))
+        return _validated(path, root)
+    except RecursionError:
+        raise BadCentre(path, (Fault(1, "the file is nested too deeply"),)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise BadCentre(path, (Fault(1, f"the file cannot be read: {error}"),)) from error
     except yaml.MarkedYAMLError as error:
@@ -49,9 +59,6 @@ def load_centre(path: Path) -> Centre:
         raise BadCentre(path, (Fault(line, f"this is not YAML: {error.problem}"),)) from error
     except yaml.YAMLError as error:
         raise BadCentre(path, (Fault(1, f"this is not YAML: {error}"),)) from error
-    if not isinstance(root, yaml.MappingNode):
-        raise BadCentre(path, (Fault(1, "the file must hold a mapping with the keys of a centre"),))
-    return _validated(path, root)
 
 
 def _validated(path: Path, root: yaml.MappingNode) -> Centre:
@@ -134,6 +141,8 @@ def _inconsistencies(raw: Any) -> Iterator[tuple[Location, str]]:
     features = set(raw.get("features") or ()) if isinstance(raw.get("features"), list | None) else set()
     venues: dict[int, Venue] = _sound_entries(raw, "venues")
     sites = {venue.code for venue in venues.values() if venue.kind == "site"}
+    if sites and len(sites) == len(venues):
+        yield ("venues",), "at least one venue must be a room and no site"
     for index, venue in venues.items():
         at: Location = ("venues", index)
         yield from _unknown((*at, "features"), venue.features, features, "feature")

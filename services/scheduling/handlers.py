@@ -1,7 +1,8 @@
 """What scheduling does when it hears of visits, and when a visit is due for planning."""
 
+import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from schemas.visits import (
     VisitConfirmed,
 )
 from services.scheduling import store
+from services.scheduling.budget import Clock
 from services.scheduling.calendar import span_of
 from services.scheduling.centre import Centre
 from services.scheduling.domain import horizon
@@ -38,10 +40,14 @@ from services.scheduling.store import Visit
 log = structlog.get_logger()
 
 PLAN = "plan"
-"""The timer that has a visit planned; its key is the visit's id."""
+"""The timer that has a visit planned; its key is the visit's id.
+
+Set and drop it only after the visit's row is locked or written: whoever plans the visit locks the
+row, too, before the timer is dropped, and the other order would be a deadlock.
+"""
 
 ATTEMPTS = 4
-"""How often a plan is made anew when another planner was faster to book; then the timer tries later."""
+"""How often a plan is made when others book first or the visit changes; then the timer tries later."""
 
 
 class Solver(Protocol):
@@ -51,8 +57,12 @@ class Solver(Protocol):
         """Find the programme of one visit."""
 
 
+class Outdated(Exception):
+    """The visit changed while it was planned."""
+
+
 class Contested(Exception):
-    """Other visits kept taking what this programme needs; it is planned again later."""
+    """Others kept taking what this programme needs, or changing the visit; it is planned again later."""
 
 
 @dataclass(frozen=True)
@@ -63,38 +73,38 @@ class Office:
     solver: Solver
     seconds: float
     answer_days: int
+    clock: Clock = time.monotonic
 
     async def want_programme(self, tx: Transaction, event: Event[RequestApproved]) -> None:
         """Note an approved request and have it planned at once."""
-        # Before the visit's row: whoever plans it holds its timer and then waits for the row.
-        await tx.remind(PLAN, event.subject, tx.now)
         data = event.data
         wanted = await store.want_visit(
             tx.connection, UUID(event.subject), data, data.needs, data.people, tx.now
         )
-        if not wanted:
+        if wanted:
+            await tx.remind(PLAN, event.subject, tx.now)
+        else:
             log.info("stale approval ignored", visit=event.subject, revision=data.revision)
 
     async def take_amendment(self, tx: Transaction, event: Event[RequestAmended]) -> None:
         """Keep a held programme until the amendment is approved; one that needs no approval holds at once."""
         data, visit = event.data, UUID(event.subject)
         if data.needs_approval:
+            await store.note_amendment(tx.connection, visit, data, tx.now)
             await tx.forget(PLAN, event.subject)
-            await store.note_amendment(tx.connection, visit, data.revision, tx.now)
-        else:
-            await tx.remind(PLAN, event.subject, tx.now)  # for a plan that is just being made; else nothing
-            await store.take_amendment(tx.connection, visit, data.revision, data.needs, data.people, tx.now)
+        else:  # a plan that is just being made is made again
+            await store.take_amendment(tx.connection, visit, data, tx.now)
 
     async def cancel_programme(
         self, tx: Transaction, event: Event[RequestDeclined | RequestWithdrawn | VisitCancelled]
     ) -> None:
         """Give back what a visit holds that will not take place."""
-        await tx.forget(PLAN, event.subject)
         visit = await store.lock_visit(tx.connection, UUID(event.subject))
         if visit is None or visit.state == "cancelled":
             return
+        await tx.forget(PLAN, event.subject)
         release = await self._call_off(tx, visit, _line(event.data.reason))
-        await store.set_outcome(tx.connection, visit.id, "cancelled", release, (), tx.now)
+        await store.set_outcome(tx.connection, visit.id, "cancelled", release, (), (), tx.now)
 
     async def release_programme(self, tx: Transaction, event: Event[VisitConfirmed]) -> None:
         """Make the programme firm that the ministry accepted, if it is still the current one."""
@@ -102,15 +112,16 @@ class Office:
         if visit is None or visit.state != "proposed" or visit.release != event.data.release:
             log.info("stale confirmation ignored", visit=event.subject, release=event.data.release)
             return
-        release = visit.release + 1
-        await store.set_outcome(tx.connection, visit.id, "released", release, visit.slots, tx.now)
+        release, slots = visit.release + 1, visit.slots
+        people = self._people(visit, slots)
+        await store.set_outcome(tx.connection, visit.id, "released", release, slots, people.persons, tx.now)
         tx.emit(
             ProgrammeReleased(
                 **visit.facts,
                 release=release,
                 time_zone=self.centre.time_zone,
-                slots=visit.slots,
-                people=self._people(visit, visit.slots),
+                slots=slots,
+                people=people,
             ),
             subject=event.subject,
         )
@@ -118,47 +129,52 @@ class Office:
     async def propose_programme(self, tx: Transaction, key: str) -> None:
         """Plan a visit that waits for it, hold what the programme needs, and tell.
 
-        Raises `Contested` when other visits keep taking what was found free.
+        Raises `Contested` when it has to be planned again too often or for too long.
         """
+        begun = self.clock()
         for _ in range(ATTEMPTS):
             visit = await store.read_visit(tx.connection, UUID(key))
             if visit is None or not visit.is_to_be_planned:
                 return
             outcome = await self.solver.solve(await self._problem(tx, visit))
-            try:
-                async with tx.connection.transaction():
-                    await self._settle(tx, visit, outcome)
-            except asyncpg.ExclusionViolationError:
-                log.info("programme was contested", visit=key)
-            else:
+            if await self._is_settled(tx, visit, outcome):
                 return
-        raise Contested(f"the programme of visit {key} was contested {ATTEMPTS} times")
+            if self.clock() - begun >= self.seconds:  # a transaction must not stay open for long
+                break
+        raise Contested(f"the programme of visit {key} could not be settled")
 
     async def _problem(self, tx: Transaction, visit: Visit) -> Problem:
         span = span_of(self.centre, horizon(visit.needs, tx.now, self.centre))
         busy = await store.busy(tx.connection, visit.id, span)
         return Problem(self.centre, visit.needs, busy, tx.now, self.seconds)
 
-    async def _settle(self, tx: Transaction, planned: Visit, outcome: Solution | Infeasible) -> None:
-        """Book and tell, unless the visit changed meanwhile: then a newer plan timer runs."""
-        visit = await store.lock_visit(tx.connection, planned.id)
-        if visit != planned:
-            log.info("outdated plan dropped", visit=str(planned.id))
-        elif isinstance(outcome, Solution):
-            await self._hold(tx, visit, outcome.slots)
-        else:
-            await self._tell_infeasible(tx, visit, outcome)
+    async def _is_settled(self, tx: Transaction, planned: Visit, outcome: Solution | Infeasible) -> bool:
+        """Book and tell; says no when the visit changed meanwhile, or another one booked first."""
+        try:
+            async with tx.attempt() as attempt:
+                visit = await store.lock_visit(attempt.connection, planned.id)
+                if visit != planned:
+                    raise Outdated  # and give the row back: its events need not wait for the next plan
+                if isinstance(outcome, Solution):
+                    await self._hold(attempt, visit, outcome.slots)
+                else:
+                    await self._tell_infeasible(attempt, visit, outcome)
+        except (Outdated, asyncpg.ExclusionViolationError) as error:
+            log.info("plan dropped", visit=str(planned.id), cause=type(error).__name__)
+            return False
+        return True
 
     async def _hold(self, tx: Transaction, visit: Visit, slots: tuple[Slot, ...]) -> None:
         release = visit.release + 1
         await store.book(tx.connection, visit.id, release, slots)
-        await store.set_outcome(tx.connection, visit.id, "proposed", release, slots, tx.now)
+        now, persons = tx.now, self._people(visit, slots).persons
+        await store.set_outcome(tx.connection, visit.id, "proposed", release, slots, persons, now)
         programme = {
             **visit.facts,
             "release": release,
             "time_zone": self.centre.time_zone,
             "slots": slots,
-            "respond_by": tx.now + timedelta(days=self.answer_days),
+            "respond_by": _respond_by(now, self.answer_days, slots),
         }
         log.info("programme found", visit=str(visit.id), release=release, slots=len(slots))
         if visit.slots:
@@ -173,7 +189,7 @@ class Office:
 
     async def _tell_infeasible(self, tx: Transaction, visit: Visit, outcome: Infeasible) -> None:
         release = await self._call_off(tx, visit, "no programme is possible as now asked for")
-        await store.set_outcome(tx.connection, visit.id, "infeasible", release, (), tx.now)
+        await store.set_outcome(tx.connection, visit.id, "infeasible", release, (), (), tx.now)
         log.info("programme infeasible", visit=str(visit.id), alternatives=len(outcome.alternatives))
         tx.emit(
             ProgrammeInfeasible(
@@ -205,7 +221,14 @@ class Office:
         return release
 
     def _people(self, visit: Visit, slots: tuple[Slot, ...]) -> ProgrammePeople:
-        return ProgrammePeople(focal_points=visit.people.focal_points, persons=people_of(self.centre, slots))
+        """Whom to write to of these slots; who has left the Centre since is known from the last release."""
+        persons = people_of(self.centre, slots, visit.persons)
+        return ProgrammePeople(focal_points=visit.people.focal_points, persons=persons)
+
+
+def _respond_by(now: datetime, days: int, slots: tuple[Slot, ...]) -> datetime:
+    """Until when a ministry may answer: for some days, but not into the visit."""
+    return max(now, min(now + timedelta(days=days), *(slot.starts for slot in slots)))
 
 
 def _line(text: str) -> str:

@@ -16,7 +16,7 @@ class Problem:
     """One programme to find.
 
     ``busy`` tells, for each resource (``person:host-01``, ``venue:hall``), when it is taken by other
-    visits; ``now`` is aware, UTC; ``seconds`` bounds the whole search.
+    visits; ``now`` is aware, UTC; ``seconds`` bounds the search.
     """
 
     centre: Centre

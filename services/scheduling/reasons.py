@@ -218,3 +218,12 @@ def out_of_time(seconds: float) -> Bilingual:
         f"لم يعثر على برنامج خلال {seconds:g} ثوان من البحث.",
         f"No programme was found within {seconds:g} seconds of search.",
     )
+
+
+def partly_looked_at(window: DateWindow, looked_at: int, possible: int) -> Bilingual:
+    """The window is so long that not every run of its days was looked at."""
+    first, last = window.first, window.last
+    return _say(
+        f"الفترة من {first} إلى {last} طويلة: فحص {looked_at} من أصل {possible} موعدا ممكنا.",
+        f"The window from {first} to {last} is long: {looked_at} of {possible} possible dates were examined.",
+    )

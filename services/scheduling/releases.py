@@ -28,18 +28,21 @@ def difference(old: tuple[Slot, ...], new: tuple[Slot, ...]) -> Difference:
     )
 
 
-def people_of(centre: Centre, slots: Iterable[Slot]) -> tuple[CentrePerson, ...]:
+def people_of(
+    centre: Centre, slots: Iterable[Slot], told: Iterable[CentrePerson] = ()
+) -> tuple[CentrePerson, ...]:
     """Everybody who has a part in the slots, with what is needed to write to them.
 
-    Somebody who has left the master data since is left out: nobody knows an address.
+    Whoever has left the master data since is taken from those who were ``told`` of an earlier
+    release: they still have its sessions in their calendars.
     """
     codes = sorted({one.person for slot in slots for one in slot.assignments})
-    people = (centre.person(code) for code in codes)
-    return tuple(
-        CentrePerson(person=one.code, name=one.name, email=one.email, language=one.language)
-        for one in people
-        if one is not None
-    )
+    known = {one.person: one for one in told} | {
+        one.code: CentrePerson(person=one.code, name=one.name, email=one.email, language=one.language)
+        for one in centre.people
+        if one.code in codes
+    }
+    return tuple(known[code] for code in codes if code in known)
 
 
 def _parts(slots: tuple[Slot, ...]) -> dict[str, set[tuple[object, ...]]]:

@@ -1,4 +1,4 @@
-"""Finds the best programme for a problem, or says why there is none; runs in the worker process."""
+"""Finds the best programme for a problem within its time; runs in the worker process."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,9 +6,11 @@ from datetime import date
 from ortools.sat.python import cp_model
 
 from schemas.scheduling import Assignment, Place, Slot
+from schemas.terms import DateWindow
+from services.scheduling.budget import Budget
 from services.scheduling.candidates import Blocked, Desk, Group, lay_out
 from services.scheduling.domain import Session, is_half_day, runs_of_days, sessions_wanted
-from services.scheduling.model import Model, Placed, build, placed
+from services.scheduling.model import Placed, build, placed
 from services.scheduling.problem import Problem, Solution
 
 EFFORT = 0.05
@@ -23,26 +25,51 @@ SEED = 20
 """Fixed, so that the same problem has the same answer."""
 
 
-@dataclass
-class Budget:
-    """Seconds of search that are left; spent by each call of the solver."""
+LOOKED_AT_ALL = 60
+"""The first runs of days of a window, about three months of them, which are looked at one by one."""
 
-    seconds: float
+THEN_EVERY = 7
+"""Of the later runs, one in so many: prime, so that it is another weekday every time."""
 
 
-def search(problem: Problem, budget: Budget) -> Solution | None:
+@dataclass(frozen=True)
+class NotFound:
+    """No programme was found; ``in_time`` when the time sufficed for all that is looked at."""
+
+    in_time: bool
+
+
+def search(problem: Problem, budget: Budget) -> Solution | NotFound:
     """The programme on the first run of days that admits one: windows by preference, then early days.
 
-    None when there is none, or none was found before the budget was spent.
+    Every window has its share of the time, so that a long one does not keep the next from being
+    looked at; what it leaves over falls to those after it.
     """
+    windows, in_time = problem.needs.windows, True
+    for number, window in enumerate(windows):
+        found = _search_window(problem, window, budget.share(len(windows) - number))
+        if isinstance(found, Solution):
+            return found
+        in_time = in_time and found.in_time
+    return NotFound(in_time)
+
+
+def _search_window(problem: Problem, window: DateWindow, budget: Budget) -> Solution | NotFound:
+    if budget.is_spent:
+        return NotFound(in_time=False)
     sessions = sessions_wanted(problem.needs, problem.centre)
-    for window in problem.needs.windows:
-        for days in runs_of_days(problem.centre, window, problem.needs, problem.now):
-            for version in versions(problem, sessions):
-                solution = place(problem, version, days, budget)
-                if solution or budget.seconds <= 0:
-                    return solution
-    return None
+    for days in looked_at(runs_of_days(problem.centre, window, problem.needs, problem.now)):
+        for version in versions(problem, sessions):
+            if solution := place(problem, version, days, budget):
+                return solution
+            if budget.is_spent:
+                return NotFound(in_time=False)
+    return NotFound(in_time=True)
+
+
+def looked_at(runs: tuple[tuple[date, ...], ...]) -> tuple[tuple[date, ...], ...]:
+    """The runs of a window that are looked at: all of them, unless the window is very long."""
+    return (*runs[:LOOKED_AT_ALL], *runs[LOOKED_AT_ALL::THEN_EVERY])
 
 
 def versions(problem: Problem, sessions: tuple[Session, ...]) -> tuple[tuple[Session, ...], ...]:
@@ -60,16 +87,16 @@ def place(
 ) -> Solution | None:
     """Place the sessions on a run of days, as well as can be found within the budget."""
     desk = lay_out(problem, sessions, days)
-    if isinstance(desk, Blocked):
+    if isinstance(desk, Blocked) or not _has_room(desk):
         return None
     model = build(problem, desk)
     solver = _solver(budget)
     solver.parameters.max_deterministic_time = EFFORT
-    status = _run(solver, model, budget)
+    status = solver.solve(model.cp)
     if status == cp_model.UNKNOWN:  # a hard one: any programme will do
         solver = _solver(budget)
         solver.parameters.stop_after_first_solution = True
-        status = _run(solver, model, budget)
+        status = solver.solve(model.cp)
     if status not in FOUND:
         return None
     chosen = placed(model, solver)
@@ -84,30 +111,32 @@ def is_feasible(
     budget: Budget,
     ignoring: frozenset[Group],
 ) -> bool:
-    """Whether the sessions could be placed on these days if some groups of constraints did not hold."""
+    """Whether the sessions could be placed on these days if some groups of constraints did not hold.
+
+    Also not when the budget was spent before that showed.
+    """
     desk = lay_out(problem, sessions, days, ignoring)
-    if isinstance(desk, Blocked):
+    if isinstance(desk, Blocked) or not _has_room(desk):
         return False
     solver = _solver(budget)
-    return _run(solver, build(problem, desk, soft_goals=False), budget) in FOUND
+    return solver.solve(build(problem, desk, soft_goals=False).cp) in FOUND
+
+
+def _has_room(desk: Desk) -> bool:
+    """Whether the working hours are at least as long as all sessions; the solver is slow to see it."""
+    return sum(choice.length for choice in desk.choices) <= desk.grid.open.bit_count()
 
 
 def _solver(budget: Budget) -> cp_model.CpSolver:
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = SEED
-    solver.parameters.max_time_in_seconds = max(budget.seconds, 0.01)
+    solver.parameters.max_time_in_seconds = max(budget.left, 0.01)
     solver.parameters.relative_gap_limit = GOOD_ENOUGH
     # Measured on programmes of this size: without linear relaxation and probing twice as fast.
     solver.parameters.linearization_level = 0
     solver.parameters.cp_model_probing_level = 0
     return solver
-
-
-def _run(solver: cp_model.CpSolver, model: Model, budget: Budget) -> cp_model.CpSolverStatus:
-    status = solver.solve(model.cp)
-    budget.seconds -= solver.wall_time
-    return status
 
 
 def _slot(problem: Problem, desk: Desk, one: Placed) -> Slot:

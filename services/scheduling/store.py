@@ -8,8 +8,8 @@ from uuid import UUID
 import asyncpg
 
 from runtime.queries import load_queries
-from schemas.scheduling import Slot
-from schemas.visits import DelegationPeople, MinistryPeople, Needs, VisitFacts
+from schemas.scheduling import CentrePerson, Slot
+from schemas.visits import DelegationPeople, MinistryPeople, Needs, RequestAmended, VisitFacts
 from services.scheduling.calendar import Interval
 from services.scheduling.centre import Centre
 from services.scheduling.problem import person_resource, venue_resource, visit_resource
@@ -38,6 +38,8 @@ class Visit:
     people: DelegationPeople
     release: int
     slots: tuple[Slot, ...]
+    persons: tuple[CentrePerson, ...]
+    """Who has a part in `slots`, as they could be written to when these were told."""
 
     @property
     def facts(self) -> Facts:
@@ -60,16 +62,17 @@ class Visit:
         return self.state == "wanted" and self.revision == self.latest_revision
 
 
-async def keep_centre(connection: asyncpg.Connection, centre: Centre, now: datetime) -> int | None:
-    """Keep the master data when they differ from the newest; returns the new revision, if any."""
+async def keep_centre(connection: asyncpg.Connection, centre: Centre, now: datetime) -> int:
+    """Keep the master data instead of the newest when they differ; returns their revision."""
     await connection.execute(SQL["lock_centre"])
     newest = await connection.fetchrow(SQL["newest_centre"])
     if newest and newest["content_hash"] == centre.content_hash:
-        return None
+        return int(newest["revision"])
     revision = newest["revision"] + 1 if newest else 1
     master_data = centre.model_dump(mode="json")
     await connection.execute(SQL["add_centre"], revision, centre.content_hash, master_data, now)
-    return revision
+    await connection.execute(SQL["drop_superseded_centres"], revision)
+    return int(revision)
 
 
 async def has_centre(connection: asyncpg.Connection, content_hash: str) -> bool:
@@ -86,7 +89,7 @@ async def want_visit(
     people: DelegationPeople,
     now: datetime,
 ) -> bool:
-    """Note an approved request as to be planned; says no to a revision that is not newer."""
+    """Note an approved request as to be planned; says no when it is stale or already noted."""
     row = await connection.fetchrow(
         SQL["want_visit"], visit, facts.reference, facts.country, facts.ministry, facts.revision,
         needs.model_dump(mode="json"), people.model_dump(mode="json"), now,
@@ -94,27 +97,21 @@ async def want_visit(
     return row is not None
 
 
-async def note_amendment(connection: asyncpg.Connection, visit: UUID, revision: int, now: datetime) -> None:
-    """Note that an amendment waits for approval."""
-    await connection.execute(SQL["note_amendment"], visit, revision, now)
+async def note_amendment(
+    connection: asyncpg.Connection, visit: UUID, amended: RequestAmended, now: datetime
+) -> None:
+    """Note that an amendment waits for approval; its contacts are written to from now on."""
+    people = amended.people.model_dump(mode="json")
+    await connection.execute(SQL["note_amendment"], visit, amended.revision, amended.ministry, people, now)
 
 
 async def take_amendment(
-    connection: asyncpg.Connection,
-    visit: UUID,
-    revision: int,
-    needs: Needs,
-    people: DelegationPeople,
-    now: datetime,
+    connection: asyncpg.Connection, visit: UUID, amended: RequestAmended, now: datetime
 ) -> None:
     """Take over an amendment that needs no approval, unless it is not newer."""
+    needs, people = amended.needs.model_dump(mode="json"), amended.people.model_dump(mode="json")
     await connection.execute(
-        SQL["take_amendment"],
-        visit,
-        revision,
-        needs.model_dump(mode="json"),
-        people.model_dump(mode="json"),
-        now,
+        SQL["take_amendment"], visit, amended.revision, needs, people, now, amended.ministry
     )
 
 
@@ -134,11 +131,13 @@ async def set_outcome(
     state: State,
     release: int,
     slots: tuple[Slot, ...],
+    persons: tuple[CentrePerson, ...],
     now: datetime,
 ) -> None:
-    """Record what became of a visit and the programme that it holds."""
+    """Record what became of a visit, the programme that it holds and who has a part in it."""
     held = [slot.model_dump(mode="json") for slot in slots]
-    await connection.execute(SQL["set_outcome"], visit, state, release, held, now)
+    known = [person.model_dump(mode="json") for person in persons]
+    await connection.execute(SQL["set_outcome"], visit, state, release, held, known, now)
 
 
 async def busy(
@@ -192,4 +191,5 @@ def _visit(row: asyncpg.Record | None) -> Visit | None:
         people=DelegationPeople.model_validate(row["people"]),
         release=row["release"],
         slots=tuple(Slot.model_validate(slot) for slot in row["slots"]),
+        persons=tuple(CentrePerson.model_validate(one) for one in row["people"].get("persons", ())),
     )

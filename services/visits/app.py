@@ -16,6 +16,7 @@ from schemas.scheduling import (
     ProgrammeRevised,
 )
 from services.visits import handlers
+from services.visits.consultation import LONGEST_DAYS
 from services.visits.http import routes
 from services.visits.store import read_catalogue
 
@@ -25,6 +26,12 @@ class VisitsSettings(Settings):
 
     report_days: int = Field(
         default=30, ge=1, le=365, description="days after a visit until its report is due"
+    )
+    consultation_days: int = Field(
+        default=5,
+        ge=1,
+        le=LONGEST_DAYS,
+        description="days that a consulted body has, unless the officer says",
     )
     body_limit: int = Field(default=1_048_576, ge=1024, description="bytes that a request's body may have")
 
@@ -44,7 +51,7 @@ def service() -> Service:
             ProgrammeCancelled: handlers.record_cancellation,
         },
         timers=handlers.timers(settings.report_days),
-        routes=partial(routes, body_limit=settings.body_limit),
+        routes=partial(routes, body_limit=settings.body_limit, consultation_days=settings.consultation_days),
         ready=_why_not_ready,
         lifespan=handlers.sweeping,
     )

@@ -1,9 +1,10 @@
 """What can be ordered about a visit: by people, by news from scheduling, by timers."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from schemas.scheduling import Alternative
-from schemas.terms import Bilingual
+from schemas.terms import Bilingual, NoticeLanguage
 from services.visits.programme import StoredProgramme
 from services.visits.request import VisitRequest
 
@@ -20,6 +21,33 @@ class AskInformation:
     """An officer needs to know more."""
 
     question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """An officer asks another body for its consent, to be given within ``days``."""
+
+    body: str
+    contact_name: str | None
+    contact_email: str
+    contact_language: NoticeLanguage
+    veto: bool
+    question: str | None
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAnswer:
+    """An officer records what a consulted body has answered; an objection has its reason."""
+
+    consultation: int
+    answer: Literal["consent", "object"]
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireConsultations:
+    """The time that consulted bodies had to answer is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +147,9 @@ class ChaseReport:
 Command = (
     Amend
     | AskInformation
+    | Consult
+    | RecordAnswer
+    | ExpireConsultations
     | Approve
     | Decline
     | Withdraw
@@ -134,3 +165,6 @@ Command = (
     | Complete
     | ChaseReport
 )
+
+AMONG_AUTHORITIES = frozenset(kind.__name__ for kind in (Consult, RecordAnswer, ExpireConsultations))
+"""Commands that the ministry does not read of: how the host's authorities come to their decision."""

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from datetime import datetime, time, timedelta
-from typing import TypedDict, assert_never
+from typing import assert_never
 from uuid import UUID
 
 from schemas import visits as news
 from services.visits import commands as c
 from services.visits.commands import Command
+from services.visits.consulting import ask_again, close_if_over, consult, refuse_unless_agreed
 from services.visits.request import (
     VisitRequest,
+    approved_part,
     changed_pointers,
     delegation_people,
     ministry_people,
@@ -17,24 +19,17 @@ from services.visits.request import (
     to_json,
 )
 from services.visits.transitions import TRANSITIONS, Forbidden, State, refusal
-from services.visits.visit import CENTRE, Advice, Decision, Stale, Visit, changed_deadlines, moved
+from services.visits.visit import CENTRE, Advice, Decision, Stale, Visit, changed_deadlines, facts_of, moved
 
 CHASE_AGAIN = timedelta(days=7)
 """How long after a reminder an overdue report is asked for again."""
-
-
-class _Facts(TypedDict):
-    reference: str
-    revision: int
-    country: str
-    ministry: str
 
 
 def submit(*, id: UUID, reference: str, client: UUID, country: str, request: VisitRequest) -> Decision:
     """Begin the life of a visit with its request."""
     visit = Visit(id, reference, client, country, State.SUBMITTED, 1, 1, request)
     submitted = news.RequestSubmitted(
-        **_facts(visit),
+        **facts_of(visit),
         sender_reference=request.sender_reference,
         note_verbale=request.note_verbale.number,
         subject=request.subject,
@@ -52,15 +47,18 @@ def decide(command: Command, visit: Visit, now: datetime) -> Decision:
     if visit.state not in TRANSITIONS[type(command)]:
         raise Forbidden(refusal(visit.state, type(command)))
     after, events = _carry_out(command, visit, now)
+    after = close_if_over(after, now)
     return Decision(after, events, changed_deadlines(visit, after))
 
 
 def _carry_out(command: Command, visit: Visit, now: datetime) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
     match command:
         case c.Amend():
-            outcome = _amend(command, visit)
+            outcome = _amend(command, visit, now)
         case c.AskInformation() | c.Approve() | c.Decline():
             outcome = _judge(command, visit)
+        case c.Consult() | c.RecordAnswer() | c.ExpireConsultations():
+            outcome = consult(command, visit, now)
         case c.Withdraw() | c.Cancel() | c.ExpireProposal():
             outcome = _end(command, visit, now)
         case c.Accept():
@@ -78,8 +76,8 @@ def _carry_out(command: Command, visit: Visit, now: datetime) -> tuple[Visit, tu
     return outcome
 
 
-def _amend(command: c.Amend, visit: Visit) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    touches = needs_of(command.request) != needs_of(visit.request)
+def _amend(command: c.Amend, visit: Visit, now: datetime) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
+    touches = approved_part(command.request) != approved_part(visit.request)
     nexts = TRANSITIONS[c.Amend][visit.state]
     if touches and visit.state is State.IN_PROGRESS:
         raise Forbidden("What was approved cannot be changed any more while the visit is in progress.")
@@ -93,19 +91,22 @@ def _amend(command: c.Amend, visit: Visit) -> tuple[Visit, tuple[news.VisitFacts
         request=command.request,
     )
     amended = news.RequestAmended(
-        **_facts(after),
+        **facts_of(after),
         changed=changed_pointers(to_json(visit.request), to_json(command.request)),
         needs_approval=state is State.SUBMITTED,
         needs=needs_of(command.request),
         people=delegation_people(command.request),
     )
-    return after, (amended,)
+    if not touches:
+        return after, (amended,)
+    after, asked = ask_again(after, now)
+    return after, (amended, *asked)
 
 
 def _judge(
     command: c.AskInformation | c.Approve | c.Decline, visit: Visit
 ) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    facts, request = _facts(visit), visit.request
+    facts, request = facts_of(visit), visit.request
     match command:
         case c.AskInformation(question):
             after = moved(visit, State.INFORMATION_REQUESTED, reason=question)
@@ -113,6 +114,7 @@ def _judge(
                 news.InformationRequested(**facts, question=question, people=ministry_people(request)),
             )
         case c.Approve():
+            refuse_unless_agreed(visit)
             approved = news.RequestApproved(
                 **facts,
                 subject=request.subject,
@@ -130,7 +132,7 @@ def _judge(
 def _end(
     command: c.Withdraw | c.Cancel | c.ExpireProposal, visit: Visit, now: datetime
 ) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    facts, people = _facts(visit), ministry_people(visit.request)
+    facts, people = facts_of(visit), ministry_people(visit.request)
     match command:
         case c.Withdraw(reason):
             withdrawn = news.RequestWithdrawn(**facts, reason=reason, people=people)
@@ -157,7 +159,7 @@ def _accept(command: c.Accept, visit: Visit) -> tuple[Visit, tuple[news.VisitFac
             f"Release {command.release} is not the one proposed now; read and accept release {current}."
         )
     confirmed = news.VisitConfirmed(
-        **_facts(visit), release=command.release, people=ministry_people(visit.request)
+        **facts_of(visit), release=command.release, people=ministry_people(visit.request)
     )
     return moved(visit, State.CONFIRMED), (confirmed,)
 
@@ -209,7 +211,7 @@ def _progress(
         chase_at=datetime.combine(due + timedelta(days=1), time(), CENTRE),
     )
     completed = news.VisitCompleted(
-        **_facts(visit), completed_at=programme.ends, report_due=due, people=ministry_people(visit.request)
+        **facts_of(visit), completed_at=programme.ends, report_due=due, people=ministry_people(visit.request)
     )
     return after, (completed,)
 
@@ -222,19 +224,10 @@ def _close(
         case c.ChaseReport():
             if visit.report_due is None or visit.chase_at is None or now < visit.chase_at:
                 raise Stale("the report is not due")
-            overdue = news.ReportOverdue(**_facts(visit), report_due=visit.report_due, people=people)
+            overdue = news.ReportOverdue(**facts_of(visit), report_due=visit.report_due, people=people)
             return replace(visit, chase_at=now + CHASE_AGAIN), (overdue,)
         case c.Report(summary):
-            reported = news.VisitReported(**_facts(visit), summary=summary, people=people)
+            reported = news.VisitReported(**facts_of(visit), summary=summary, people=people)
             return replace(moved(visit, State.REPORTED), report=summary), (reported,)
         case _:
             assert_never(command)
-
-
-def _facts(visit: Visit) -> _Facts:
-    return {
-        "reference": visit.reference,
-        "revision": visit.revision,
-        "country": visit.country,
-        "ministry": visit.request.ministry,
-    }

@@ -30,6 +30,7 @@ class Edge:
 
     transactions: Transactions
     body_limit: int
+    consultation_days: int
 
     async def read(self, request: Request, allowed: AbstractSet[Role], act: Act) -> Response:
         """Answer a client that has one of the roles."""

@@ -63,6 +63,7 @@ async def record_cancellation(tx: Transaction, event: Event[ProgrammeCancelled])
 def timers(report_days: int) -> dict[str, TimerHandler]:
     """Make the handlers of the deadlines that `services.visits.visit.deadlines` sets."""
     orders: dict[str, Callable[[], Command]] = {
+        "expire-consultations": c.ExpireConsultations,
         "expire-proposal": c.ExpireProposal,
         "begin": c.Begin,
         "complete": partial(c.Complete, report_days),

@@ -10,10 +10,11 @@ from fastapi.security import HTTPBearer
 from runtime.transaction import Transaction, Transactions
 from schemas.scheduling import CataloguePublished
 from services.visits import commands as c
-from services.visits import office, store
+from services.visits import consultation_office, office, store
 from services.visits.access import (
     EVERYBODY,
     MINISTRY,
+    OFFICE,
     current_catalogue,
     locked_visit,
     obey,
@@ -52,11 +53,12 @@ _key = HTTPBearer(auto_error=False, description="An API key: `wafd_<prefix>_<sec
 router = APIRouter(prefix="/v1", route_class=ProblemRoute, dependencies=[Security(_key)], responses=PROBLEMS)
 
 
-def routes(app: FastAPI, transactions: Transactions, body_limit: int) -> None:
+def routes(app: FastAPI, transactions: Transactions, body_limit: int, consultation_days: int) -> None:
     """Add the service's routes to its application."""
-    app.state.visits_edge = Edge(transactions, body_limit)
+    app.state.visits_edge = Edge(transactions, body_limit, consultation_days)
     app.include_router(router)
-    app.include_router(office.router, prefix="/v1", dependencies=[Security(_key)])
+    for officers in (office.router, consultation_office.router):
+        app.include_router(officers, prefix="/v1", dependencies=[Security(_key)])
     add_problems(app)
     describe_bodies(app)
 
@@ -184,11 +186,12 @@ async def report_on_visit(request: Request, id: UUID) -> Response:
 
 @router.get("/visit-requests/{id}/history", response_model=History, tags=["requests"])
 async def show_history(request: Request, id: UUID) -> Response:
-    """Show what was done to a visit, by whom and why."""
+    """Show what was done to a visit, by whom and why; a ministry reads nothing of consultations."""
 
     async def act(tx: Transaction, client: Client) -> Response:
         await visible_visit(tx, client, id)
-        rows = await store.read_history(tx.connection, id)
+        hidden = frozenset() if client.role in OFFICE else c.AMONG_AUTHORITIES
+        rows = [row for row in await store.read_history(tx.connection, id) if row["command"] not in hidden]
         return answer(History(items=[Entry(**{**row, "by": row["name"] or "system"}) for row in rows]))
 
     return await edge_of(request).read(request, EVERYBODY, act)

@@ -12,8 +12,11 @@ from schemas.scheduling import CataloguePublished
 from services.visits.checks import ALL_FIELDS, Problem, problems
 from services.visits.request import VisitRequest, pointer_part
 
-MOST_PROBLEMS = 200
-"""A body that is wrong all over is answered with the first ones."""
+MOST_VALUES = 12_000
+"""JSON values in a body; a delegation of 200 with every field takes fewer."""
+
+LONGEST_LIST = 400
+"""Items in a list; none that is asked for may have as many."""
 
 
 class MalformedJson(ValueError):
@@ -25,7 +28,7 @@ class Refused(ValueError):
 
     def __init__(self, found: Sequence[Problem]) -> None:
         super().__init__(f"{len(found)} problems")
-        self.problems = tuple(found[:MOST_PROBLEMS])
+        self.problems = tuple(found)
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -34,12 +37,33 @@ M = TypeVar("M", bound=BaseModel)
 def read_body(kind: type[M], raw: bytes) -> M:
     """Read a JSON body strictly: no unknown fields, no numbers for texts.
 
-    Raises `MalformedJson`, or `Refused` with every wrong field.
+    Raises `MalformedJson`, or `Refused` with every wrong field. A body that could keep the validator
+    busy for seconds, and with it everybody else's requests, is refused by its size alone.
     """
+    _check_size(raw)
     try:
         return kind.model_validate_json(raw, strict=True, extra="forbid")
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False, include_input=False)) from None
+
+
+def _check_size(raw: bytes) -> None:
+    try:
+        waiting: list[tuple[str, Any]] = [("", from_json(raw))]
+    except ValueError:
+        return  # the validator says what is wrong
+    values = 0
+    while waiting:
+        at, value = waiting.pop()
+        if isinstance(value, list) and len(value) > LONGEST_LIST:
+            raise Refused([Problem(at, f"{len(value)} items are too many: at most {LONGEST_LIST} in a list")])
+        items: list[tuple[Any, Any]] = []
+        if isinstance(value, (dict, list)):
+            items = list(value.items() if isinstance(value, dict) else enumerate(value))
+        values += len(items)
+        if values > MOST_VALUES:
+            raise Refused([Problem("", f"the body holds too many values: at most {MOST_VALUES} are read")])
+        waiting += [(f"{at}/{pointer_part(str(name))[:80]}", each) for name, each in items]
 
 
 def read_request(raw: bytes, catalogue: CataloguePublished, today: date) -> VisitRequest:

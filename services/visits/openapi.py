@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from services.visits.answers import Acceptance, Decided, Reasoned, ReportText
+from services.visits.consultation_answers import BodyAnswer, Consulted
 from services.visits.problems import MEDIA_TYPE, ProblemDetails
 from services.visits.request import VisitRequest
 
@@ -17,6 +18,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     Reasoned,
     Acceptance,
     ReportText,
+    Consulted,
+    BodyAnswer,
     ProblemDetails,
 )
 
@@ -133,4 +136,14 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
     "Reasoned": {"reason": "The delegation cannot travel."},
     "Acceptance": {"release": 1},
     "ReportText": {"summary": "The delegation saw the referral mechanism and will adapt its intake form."},
+    "Consulted": {
+        "body": "Ministry of Interior",
+        "contact_name": "Fatima Al Doseri",
+        "email": "visits@interior.example",
+        "language": "ar",
+        "veto": True,
+        "question": "Is there an objection to a tour of the shelter?",
+        "days": 7,
+    },
+    "BodyAnswer": {"answer": "object", "reason": "The shelter is closed to visitors in that week."},
 }

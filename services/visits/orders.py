@@ -3,9 +3,11 @@
 from uuid import UUID
 
 from runtime.transaction import Transaction
+from schemas.visits import ConsultationFacts
 from services.visits import commands as c
 from services.visits import store
 from services.visits.commands import Command
+from services.visits.consulting import in_words
 from services.visits.domain import decide
 from services.visits.domain import submit as decide_submission
 from services.visits.request import VisitRequest
@@ -50,6 +52,8 @@ async def carry_out(tx: Transaction, command: Command, stored: StoredVisit, auth
     if decision == Decision(stored.visit):
         return stored
     version = await store.change_visit(tx.connection, decision.visit, tx.now)
+    changed = [each for each in decision.visit.consultations if each not in stored.visit.consultations]
+    await store.write_consultations(tx.connection, decision.visit.id, changed)
     await _tell(
         tx,
         decision,
@@ -92,5 +96,7 @@ def _reason(command: Command, decision: Decision) -> str | None:
             return reason
         case c.RecordInfeasible(reasons=reasons):
             return " ".join(each.en for each in reasons)
+        case c.Consult() | c.RecordAnswer() | c.ExpireConsultations():
+            return " ".join(in_words(each) for each in decision.events if isinstance(each, ConsultationFacts))
         case _:
             return None

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from runtime.errors import OUTAGES
 from services.visits.checks import Problem
+from services.visits.consulting import NoSuchConsultation
 from services.visits.intake import MalformedJson, Refused
 from services.visits.orders import AlreadySubmitted
 from services.visits.transitions import Forbidden
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "5"}
+MOST_ERRORS = 200
+"""Wrong fields that an answer names; how many there are it always says."""
 
 
 class WrongField(BaseModel):
@@ -96,6 +99,8 @@ def explain(error: Exception) -> HttpProblem:
             problem = _wrong_parameters(error)
         case Forbidden():
             problem = HttpProblem(HTTPStatus.CONFLICT, "not-possible-now", str(error))
+        case NoSuchConsultation():
+            problem = HttpProblem(HTTPStatus.NOT_FOUND, "not-found", str(error))
         case AlreadySubmitted():
             where = {"Location": f"/v1/visit-requests/{error.existing}"}
             problem = HttpProblem(HTTPStatus.CONFLICT, "already-submitted", str(error), where)
@@ -134,7 +139,7 @@ def add_problems(app: FastAPI) -> None:
 
 def _invalid(errors: Sequence[Problem]) -> HttpProblem:
     count = "1 field is wrong." if len(errors) == 1 else f"{len(errors)} fields are wrong."
-    return HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", count, errors=errors)
+    return HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", count, errors=errors[:MOST_ERRORS])
 
 
 def _wrong_parameters(error: RequestValidationError) -> HttpProblem:

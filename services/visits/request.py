@@ -153,7 +153,7 @@ class VisitRequest(Frozen):
 
 
 def needs_of(request: VisitRequest) -> Needs:
-    """Tell what a programme has to satisfy; this is what an approval is about."""
+    """Tell what a programme has to satisfy."""
     return Needs(
         kind=request.kind,
         themes=request.themes,
@@ -168,6 +168,34 @@ def needs_of(request: VisitRequest) -> Needs:
         media=request.media,
         confidentiality_signed=request.confidentiality_signed,
     )
+
+
+LIGHT = frozenset(
+    {
+        "sender_reference",
+        "focal_point",
+        "alternates",
+        "previous_visits",
+        "logistics",
+        "media_details",
+        "remarks",
+    }
+)
+"""Fields that may change without a new approval."""
+
+LIGHT_OF_MEMBERS = frozenset(
+    {
+        "title", "protocol_order", "passport", "visa_needed", "languages", "interpretation_into", "diet",
+        "accessibility", "medical", "emergency_contact", "arrival", "departure", "consent",
+    }
+)  # fmt: skip
+"""Fields of a member that may change without a new approval; who comes, and as what, is none of them."""
+
+
+def approved_part(request: VisitRequest) -> dict[str, Any]:
+    """Tell what an approval is about: everything but what is listed as light."""
+    light: dict[str, Any] = dict.fromkeys(LIGHT, True)
+    return request.model_dump(exclude={**light, "members": {"__all__": set(LIGHT_OF_MEMBERS)}})
 
 
 def ministry_people(request: VisitRequest) -> MinistryPeople:

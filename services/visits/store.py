@@ -1,5 +1,6 @@
-"""What the service keeps in PostgreSQL: clients, the catalogue, visits with their people apart."""
+"""What the service keeps in PostgreSQL: the catalogue, visits with their people apart, consultations."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ import asyncpg
 from runtime.queries import load_queries
 from schemas.scheduling import Alternative, CataloguePublished
 from schemas.terms import Bilingual
+from services.visits.consultation import Consultation
 from services.visits.programme import StoredProgramme
 from services.visits.request import PERSONAL_FIELDS, VisitRequest, to_json
 from services.visits.transitions import State
@@ -113,6 +115,15 @@ async def change_visit(connection: asyncpg.Connection, visit: Visit, now: dateti
     return version
 
 
+async def write_consultations(
+    connection: asyncpg.Connection, visit: UUID, changed: Iterable[Consultation]
+) -> None:
+    """Write new and changed consultations of a locked visit."""
+    rows = [(visit, *dict(each).values()) for each in changed]  # the query has the columns in their order
+    if rows:
+        await connection.executemany(SQL["write_consultation"], rows)
+
+
 async def add_history(
     connection: asyncpg.Connection,
     visit: Visit,
@@ -178,6 +189,7 @@ def _stored(row: asyncpg.Record) -> StoredVisit:
         report_due=row["report_due"],
         chase_at=row["chase_at"],
         report=row["report"],
+        consultations=tuple(Consultation.model_validate(each) for each in row["consultations"]),
     )
     return StoredVisit(visit, row["version"], row["submitted_at"], row["updated_at"])
 

@@ -32,6 +32,9 @@ FINAL = frozenset({S.REPORTED, S.DECLINED, S.WITHDRAWN, S.CANCELLED})
 WITH_PROGRAMME = frozenset({S.PROPOSED, S.CONFIRMED, S.IN_PROGRESS, S.COMPLETED, S.REPORTED})
 """States in which there is a programme; in all others there is none."""
 
+CONSULTING = (S.SUBMITTED, S.INFORMATION_REQUESTED)
+"""States in which a consultation can be open: approval waits for its end, and every end closes it."""
+
 _WITHOUT_PROGRAMME = tuple(state for state in S if state not in WITH_PROGRAMME)
 
 _BEFORE_COMPLETION = (
@@ -50,6 +53,9 @@ TRANSITIONS: Mapping[type[Command], Mapping[State, tuple[State, ...]]] = {
         S.IN_PROGRESS: (S.IN_PROGRESS,),
     },
     c.AskInformation: dict.fromkeys((S.SUBMITTED, S.INFORMATION_REQUESTED), (S.INFORMATION_REQUESTED,)),
+    c.Consult: {S.SUBMITTED: (S.SUBMITTED,)},
+    c.RecordAnswer: {state: (state,) for state in CONSULTING},
+    c.ExpireConsultations: {state: (state,) for state in CONSULTING},
     c.Approve: dict.fromkeys((S.SUBMITTED, S.INFORMATION_REQUESTED, S.WAITLISTED), (S.APPROVED,)),
     c.Decline: dict.fromkeys((S.SUBMITTED, S.INFORMATION_REQUESTED, S.WAITLISTED), (S.DECLINED,)),
     c.Withdraw: dict.fromkeys(_BEFORE_COMPLETION, (S.WITHDRAWN,)),
@@ -79,6 +85,8 @@ TRANSITIONS: Mapping[type[Command], Mapping[State, tuple[State, ...]]] = {
 _DONE: Mapping[type[Command], str] = {
     c.Amend: "amended",
     c.AskInformation: "asked about",
+    c.Consult: "put to another body",
+    c.RecordAnswer: "answered by a consulted body",
     c.Approve: "approved",
     c.Decline: "declined",
     c.Withdraw: "withdrawn",

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from schemas.scheduling import Alternative
 from schemas.terms import Bilingual
 from schemas.visits import VisitFacts
+from services.visits.consultation import Consultation
 from services.visits.programme import StoredProgramme
 from services.visits.request import VisitRequest
 from services.visits.transitions import WITH_PROGRAMME, State
@@ -42,6 +44,17 @@ class Visit:
     report_due: date | None = None
     chase_at: datetime | None = None
     report: str | None = None
+    consultations: tuple[Consultation, ...] = ()
+    """In the order of their numbers, which are 1, 2, 3 …"""
+
+
+class Facts(TypedDict):
+    """What every event of a visit says."""
+
+    reference: str
+    revision: int
+    country: str
+    ministry: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,12 @@ def moved(
 
 def deadlines(visit: Visit) -> dict[str, datetime]:
     """List the timers that a visit in this state has running."""
+    if waiting := [each.act_at for each in visit.consultations if each.act_at]:
+        return {"expire-consultations": min(waiting)}
+    return _deadlines_of_programme(visit)
+
+
+def _deadlines_of_programme(visit: Visit) -> dict[str, datetime]:
     programme = visit.programme
     if visit.state is State.COMPLETED and visit.chase_at:
         return {"chase-report": visit.chase_at}
@@ -99,3 +118,13 @@ def changed_deadlines(before: Visit, after: Visit) -> dict[str, datetime | None]
     """List the timers to set, and those to drop (None), when ``before`` has become ``after``."""
     old, new = deadlines(before), deadlines(after)
     return {name: new.get(name) for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)}
+
+
+def facts_of(visit: Visit) -> Facts:
+    """Say what every event of the visit says."""
+    return {
+        "reference": visit.reference,
+        "revision": visit.revision,
+        "country": visit.country,
+        "ministry": visit.request.ministry,
+    }

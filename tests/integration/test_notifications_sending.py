@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from runtime.transaction import Transactions
 from schemas.event import Event, read_event
 from services.notifications.delivery import Retries
 from services.notifications.handlers import Desk, sending, telling
-from services.notifications.mail import Sender, post
+from services.notifications.mail import Post, Sender, post
 from tests.conftest import OpenTransactions
 from tests.unit.notifications.events import (
     ALI,
@@ -52,7 +53,7 @@ class Notifications:
     async def sent(self, later: timedelta = timedelta()) -> int:
         """Fire the timers that are due after ``later``; returns how many there were."""
         self.now += later
-        timers = Timers(self.transactions, {"send": sending(self.desk)}, lambda: self.now)
+        timers = Timers(self.transactions, {"send": sending(self.desk)})
         fired = 0
         while await timers.fire_one():
             fired += 1
@@ -173,6 +174,28 @@ async def test_a_server_that_stays_away_is_asked_as_often_as_set_and_no_more(not
     assert fired == [2, 2, 2, 0, 0]
     assert {(row["state"], row["attempts"]) for row in await notifications.rows()} == {("failed", 3)}
     assert [e.type for e in await notifications.events()] == ["notifications.notice.failed.v1"] * 2
+
+
+class Broken(Post):
+    """A way to the mail server with a fault in its program."""
+
+    async def deliver(self, message: EmailMessage, address: str) -> None:
+        raise KeyError(message["To"], address)
+
+
+async def test_a_failure_that_nobody_foresaw_is_tried_as_often_as_set_and_then_told(notifications):
+    notifications.desk = replace(
+        notifications.desk, post=Broken("127.0.0.1", 25, tls=False, start_tls="never")
+    )
+    await notifications.told(event(declined()))
+
+    fired = [await notifications.sent(timedelta(hours=hours)) for hours in range(5)]
+
+    assert fired == [2, 2, 2, 0, 0]
+    failed = await notifications.events()
+    assert [(e.type, e.data.attempts, e.data.reason) for e in failed] == [
+        ("notifications.notice.failed.v1", 3, "sending failed unexpectedly: KeyError")
+    ] * 2
 
 
 async def test_a_message_that_was_taken_before_a_crash_is_recognisable_when_it_is_sent_again(notifications):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from runtime.timers import Timers
-from runtime.transaction import Transactions
+from runtime.transaction import Transaction, Transactions
 from schemas.event import EVENTS, Event, EventData, new_event, read_event
 from schemas.scheduling import (
     CataloguePublished,
@@ -20,6 +20,7 @@ from schemas.scheduling import (
     ProgrammeProposed,
     ProgrammeReleased,
     ProgrammeRevised,
+    Slot,
 )
 from schemas.visits import (
     RequestAmended,
@@ -32,9 +33,11 @@ from schemas.visits import (
 from services.scheduling import store
 from services.scheduling.app import publish_catalogue
 from services.scheduling.calendar import Interval
+from services.scheduling.centre import Centre
 from services.scheduling.explain import solve
-from services.scheduling.handlers import Contested, Office
+from services.scheduling.handlers import Contested, Office, _respond_by
 from services.scheduling.problem import Infeasible, Problem, Solution
+from services.scheduling.store import Visit
 from tests.conftest import OpenTransactions
 from tests.unit.scheduling.factories import CENTRE, NOW, needs
 from tests.unit.scheduling.verifier import complaints
@@ -398,7 +401,7 @@ async def test_planners_that_book_the_same_at_once_do_not_deadlock(desk: Desk):
     assert sum(results) == 1
 
 
-async def test_the_catalogue_is_published_once_for_each_state_of_the_master_data(desk: Desk):
+async def test_the_catalogue_is_published_at_every_start_under_one_revision_a_state(desk: Desk):
     async def load(centre: Any) -> None:
         async with desk.transactions() as tx:
             await publish_catalogue(tx, centre)
@@ -407,15 +410,25 @@ async def test_the_catalogue_is_published_once_for_each_state_of_the_master_data
     smaller = CENTRE.model_copy(update={"themes": CENTRE.themes[1:]})
     await load(smaller)
     await load(smaller)
+    await load(CENTRE)
     published = await desk.emitted()
     assert all(isinstance(one, CataloguePublished) for one in published)
+    whole, less = len(CENTRE.themes), len(CENTRE.themes) - 1
     assert [(one.revision, len(one.themes)) for one in published] == [
-        (1, len(CENTRE.themes)),
-        (2, len(CENTRE.themes) - 1),
-    ]
+        *[(1, whole)] * 3, *[(2, less)] * 2, (3, whole),
+    ]  # fmt: skip
     assert published[0].largest_venue == 40
     shelter = next(site for site in published[0].sites if site.code == "shelter")
     assert (shelter.group_cap, shelter.media_allowed, shelter.confidentiality_required) == (8, False, True)
+
+
+async def test_only_the_newest_master_data_are_kept_since_they_name_people(desk: Desk):
+    for centre in (CENTRE, CENTRE.model_copy(update={"themes": CENTRE.themes[1:]})):
+        async with desk.transactions() as tx:
+            await publish_catalogue(tx, centre)
+    rows = await desk.rows("SELECT revision, content_hash, master_data FROM centre ORDER BY revision")
+    assert [(row["revision"], row["master_data"] is None) for row in rows] == [(1, True), (2, False)]
+    assert rows[0]["content_hash"] == CENTRE.content_hash
 
 
 async def test_the_centre_counts_as_loaded_only_in_its_newest_state(desk: Desk):
@@ -461,22 +474,178 @@ async def test_busy_times_are_those_of_others_within_the_span(desk: Desk, visit:
     assert later == {}
 
 
-async def test_an_approval_that_arrives_while_its_visit_is_planned_neither_deadlocks_nor_is_lost(
+async def test_an_approval_that_arrives_while_its_visit_is_planned_does_not_wait_and_is_planned(
     desk: Desk, visit: UUID
 ):
-    timers = Timers(desk.transactions, {"plan": desk.office.propose_programme}, desk.transactions.now)
-    hearing: list[asyncio.Task[None]] = []
-
     async def approve_again() -> None:
-        hearing.append(asyncio.create_task(desk.hear(RequestApproved, visit, revision=2, days=3)))
-        await asyncio.sleep(0.2)
+        await desk.hear(RequestApproved, visit, revision=2, days=3)
 
     await desk.hear(RequestApproved, visit)
     desk.solver.meanwhile.append(approve_again)
-    assert await timers.fire_one()
+    await fire(desk)
+    assert [(one.revision, one.release) for one in await desk.emitted()] == [(2, 1)]
+    assert await desk.timers() == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (RequestApproved, {"revision": 2}),
+        (RequestAmended, {"revision": 2, "changed": ["/needs"], "needs_approval": True, "needs": needs()}),
+        (RequestWithdrawn, {"reason": "Elections"}),
+    ],
+)
+async def test_an_event_that_arrives_while_a_plan_is_booked_does_not_deadlock(
+    desk: Desk, visit: UUID, monkeypatch: pytest.MonkeyPatch, kind: type[EventData], data: dict[str, Any]
+):
+    hearing: list[asyncio.Task[None]] = []
+
+    async def book_slowly(*arguments: Any) -> None:
+        if not hearing:
+            hearing.append(asyncio.create_task(desk.hear(kind, visit, **data)))
+            await asyncio.sleep(0.2)
+        await book(*arguments)
+
+    book = store.book
+    monkeypatch.setattr(store, "book", book_slowly)
+    await desk.hear(RequestApproved, visit)
+    await fire(desk)
     await asyncio.gather(*hearing)
+    assert isinstance((await desk.emitted())[0], ProgrammeProposed)
+    failed = await desk.rows("SELECT last_error FROM timer WHERE last_error IS NOT NULL")
+    assert failed == []
+
+
+async def fire(desk: Desk) -> None:
+    timers = Timers(desk.transactions, {"plan": desk.office.propose_programme})
     while await timers.fire_one():
         pass
-    programmes = await desk.emitted()
-    assert [(one.revision, one.release) for one in programmes] == [(1, 1), (2, 2)]
+
+
+WITHOUT_SHELTER = CENTRE.model_copy(
+    update={"venues": tuple(venue for venue in CENTRE.venues if venue.code != "shelter")}
+)
+
+
+def working_for(desk: Desk, centre: Centre) -> Desk:
+    return replace(desk, office=replace(desk.office, centre=centre))
+
+
+async def test_a_visit_on_the_waiting_list_is_planned_anew_when_it_is_approved_again(desk: Desk, visit: UUID):
+    assert isinstance(await propose(working_for(desk, WITHOUT_SHELTER), visit), ProgrammeInfeasible)
+    programme = await propose(desk, visit)
+    assert isinstance(programme, ProgrammeProposed)
+    assert (programme.revision, programme.release) == (1, 1)
+
+
+async def test_a_visit_whose_programme_was_called_off_is_planned_anew_when_it_is_approved_again(
+    desk: Desk, visit: UUID
+):
+    await propose(desk, visit)
+    await propose(working_for(desk, WITHOUT_SHELTER), visit, revision=2)
+    programme = await propose(desk, visit, revision=2)
+    assert isinstance(programme, ProgrammeProposed)
+    assert (programme.revision, programme.release) == (2, 3)
+
+
+async def test_a_visit_that_was_lightly_amended_on_the_waiting_list_is_planned_when_it_is_approved(
+    desk: Desk, visit: UUID
+):
+    await propose(working_for(desk, WITHOUT_SHELTER), visit)
+    await desk.hear(
+        RequestAmended, visit, revision=2, changed=["/people"], needs_approval=False, needs=needs()
+    )
+    programme = await propose(desk, visit, revision=2)
+    assert isinstance(programme, ProgrammeProposed)
+    assert programme.revision == 2
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+async def test_an_approval_that_is_known_or_overtaken_changes_nothing(desk: Desk, visit: UUID, revision: int):
+    await desk.hear(RequestApproved, visit, revision=2)
+    await fire(desk)
+    await desk.hear(RequestApproved, visit, revision=revision, days=3)
     assert await desk.timers() == set()
+    assert await desk.state(visit) == "proposed"
+
+
+async def test_an_approval_of_a_cancelled_visit_does_not_bring_it_back(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    await desk.hear(VisitCancelled, visit, reason="No")
+    await desk.hear(RequestApproved, visit)
+    assert await desk.state(visit) == "cancelled"
+    assert await desk.timers() == set()
+
+
+async def test_an_answer_is_due_before_the_visit_begins(desk: Desk, visit: UUID):
+    soon = [{"first": "2026-11-25", "last": "2026-11-25"}]
+    programme = await propose(desk, visit, windows=soon, days=1)
+    assert programme.respond_by == programme.slots[0].starts < NOW + timedelta(days=7)
+
+
+async def test_an_answer_is_never_due_in_the_past(desk: Desk, visit: UUID):
+    programme = await propose(desk, visit)
+    over = programme.slots[-1].ends
+    assert _respond_by(over, 7, programme.slots) == over
+
+
+async def test_what_a_contested_plan_told_is_taken_back(
+    desk: Desk, visit: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    class Hasty(Office):
+        async def _hold(self, tx: Transaction, visit: Visit, slots: tuple[Slot, ...]) -> None:
+            await super()._hold(tx, visit, slots)
+            if len(desk.solver.asked) == 1:
+                raise asyncpg.ExclusionViolationError
+
+    desk.office = Hasty(CENTRE, desk.solver, seconds=20, answer_days=7)
+    await propose(desk, visit)
+    assert [(one.revision, one.release) for one in await desk.emitted()] == [(1, 1)]
+
+
+async def test_a_contested_plan_that_took_its_time_is_left_to_a_later_try(desk: Desk, visit: UUID):
+    times = iter([0.0, 20.0])
+    office = replace(desk.office, clock=lambda: next(times))
+    await desk.hear(RequestApproved, visit)
+    desk.solver.meanwhile.append(lambda: desk.hear(RequestApproved, visit, revision=2))
+    with pytest.raises(Contested):
+        async with desk.transactions() as tx:
+            await office.propose_programme(tx, str(visit))
+    assert len(desk.solver.asked) == 1
+
+
+def without(person: str) -> Centre:
+    return CENTRE.model_copy(update={"people": tuple(one for one in CENTRE.people if one.code != person)})
+
+
+async def test_who_left_the_centre_after_an_invitation_is_still_known_when_it_is_called_off(
+    desk: Desk, visit: UUID
+):
+    proposed = await propose(desk, visit)
+    gone = proposed.slots[1].assignments[0].person
+    later = working_for(desk, without(gone))
+    await later.hear(VisitConfirmed, visit, release=1)
+    await later.hear(VisitCancelled, visit, reason="No")
+    released, cancelled = (await desk.emitted())[1:]
+    assert released.people == cancelled.people == proposed.people
+    assert gone in {one.person for one in cancelled.people.persons}
+
+
+async def test_who_left_the_centre_after_an_invitation_is_still_known_when_the_programme_is_revised(
+    desk: Desk, visit: UUID
+):
+    proposed = await propose(desk, visit)
+    gone = proposed.slots[1].assignments[0].person
+    revised = await propose(working_for(desk, without(gone)), visit, revision=2)
+    assert isinstance(revised, ProgrammeRevised)
+    assert gone in revised.affected
+    known = {one.person: one for one in proposed.people.persons}
+    assert known[gone] in revised.people.persons
+
+
+async def test_who_has_a_part_is_kept_only_as_long_as_the_programme_is_held(desk: Desk, visit: UUID):
+    await propose(desk, visit)
+    query = "SELECT people -> 'persons' AS persons FROM visit"
+    assert (await desk.rows(query))[0]["persons"]
+    await desk.hear(VisitCancelled, visit, reason="No")
+    assert (await desk.rows(query))[0]["persons"] == []

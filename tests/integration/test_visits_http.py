@@ -80,7 +80,7 @@ async def bare_api(transactions) -> Api:
     """The application before any catalogue has arrived."""
     opened = await transactions("visits")
     app = FastAPI()
-    routes(app, opened, body_limit=1_048_576)
+    routes(app, opened, body_limit=1_048_576, consultation_days=5)
     keys = {}
     async with opened() as tx:
         for who, role in (
@@ -451,6 +451,181 @@ async def test_the_history_tells_who_did_what_and_why(api):
     assert history[2]["reason"] == "The Centre is closed."
 
 
+def consulted(**changes: Any) -> dict[str, Any]:
+    return {
+        "body": "Ministry of Interior",
+        "contact_name": "Fatima Doseri",
+        "email": "visits@interior.example",
+        "language": "ar",
+        "veto": False,
+        "question": "May they tour the shelter?",
+    } | changes
+
+
+async def test_an_officer_consults_a_body_and_records_its_answer(api):
+    at = await submitted(api)
+    opened = await api.post(f"{at}/consultations", consulted(), "officer")
+    assert opened.status_code == 201
+    assert opened.headers["location"] == f"{at}/consultations/1"
+    shown = opened.json()
+    assert (shown["id"], shown["status"], shown["revision"], shown["earlier_revision"]) == (
+        1,
+        "open",
+        1,
+        False,
+    )
+    waits = datetime.fromisoformat(shown["respond_by"]) - datetime.fromisoformat(shown["opened_at"])
+    assert waits == timedelta(days=5)
+    assert {name: shown[name] for name in consulted()} == consulted()
+    assert (await api.get(f"{at}/consultations/1", "officer")).json() == shown
+
+    answer = {"answer": "object", "reason": "The shelter is closed."}
+    recorded = await api.post(f"{at}/consultations/1/answer", answer, "approver")
+    assert recorded.status_code == 200
+    assert (recorded.json()["status"], recorded.json()["reason"]) == ("objected", "The shelter is closed.")
+    assert recorded.headers["etag"] == (await api.get(at)).headers["etag"] != opened.headers["etag"]
+    listed = (await api.get(f"{at}/consultations", "officer")).json()
+    assert listed == {"items": [recorded.json()]}
+    assert [event["type"] for event in await api.events()][1:] == [
+        "visits.consultation.opened.v1",
+        "visits.consultation.answered.v1",
+    ]
+
+
+async def test_a_consultation_may_have_its_own_time_to_answer(api):
+    at = await submitted(api)
+    shown = (await api.post(f"{at}/consultations", consulted(days=30), "officer")).json()
+    waits = datetime.fromisoformat(shown["respond_by"]) - datetime.fromisoformat(shown["opened_at"])
+    assert waits == timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"days": 0}, "/days"),
+        ({"days": 31}, "/days"),
+        ({"body": "Two\nlines"}, "/body"),
+        ({"email": "nowhere"}, "/email"),
+        ({"language": "fr"}, "/language"),
+        ({"veto": "yes"}, "/veto"),
+        ({"surprise": 1}, "/surprise"),
+    ],
+)
+async def test_a_wrong_consultation_is_refused_by_its_field(api, wrong, pointer):
+    at = await submitted(api)
+    response = await api.post(f"{at}/consultations", consulted(**wrong), "officer")
+    assert response.status_code == 422
+    assert [each["pointer"] for each in response.json()["errors"]] == [pointer]
+    assert await api.count("consultation") == 0
+
+
+async def test_an_objection_needs_its_reason(api):
+    at = await submitted(api)
+    await api.post(f"{at}/consultations", consulted(), "officer")
+    response = await api.post(f"{at}/consultations/1/answer", {"answer": "object"}, "officer")
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/reason"
+
+
+async def test_what_is_no_consultation_of_the_visit_is_not_found(api):
+    at = await submitted(api)
+    for number in ("1", "0", "x", "9" * 30):
+        path = f"{at}/consultations/{number}"
+        assert (await api.get(path, "officer")).status_code == 404
+        answer = await api.post(f"{path}/answer", {"answer": "consent"}, "officer")
+        assert answer.status_code == 404, number
+    assert (await api.get(f"{URL}/{uuid4()}/consultations", "officer")).status_code == 404
+    assert (await api.post(f"{URL}/{uuid4()}/consultations", consulted(), "officer")).status_code == 404
+
+
+async def test_a_ministry_learns_nothing_of_consultations(api):
+    at = await submitted(api)
+    assert (await api.post(f"{at}/consultations", consulted(), "qatar")).status_code == 403
+    await api.post(f"{at}/consultations", consulted(), "officer")
+    answer = {"answer": "object", "reason": "The shelter is closed."}
+    assert (await api.post(f"{at}/consultations/1/answer", answer, "qatar")).status_code == 403
+    await api.post(f"{at}/consultations/1/answer", answer, "officer")
+    for path in ("/consultations", "/consultations/1"):
+        assert (await api.get(at + path)).status_code == 403
+    for path in ("", "/history"):
+        text = (await api.get(at + path)).text.lower()
+        assert "interior" not in text
+        assert "shelter is closed" not in text
+    seen = (await api.get(f"{at}/history", "officer")).json()["items"]
+    assert [(each["command"], each.get("reason")) for each in seen[1:]] == [
+        ("Consult", "Ministry of Interior is asked for its consent."),
+        ("RecordAnswer", "Ministry of Interior objects: The shelter is closed."),
+    ]
+
+
+async def test_an_approval_waits_for_the_consulted_bodies(api):
+    at = await submitted(api)
+    await api.post(f"{at}/consultations", consulted(veto=True), "officer")
+    await api.post(f"{at}/consultations", consulted(body="Public Prosecution"), "officer")
+    refused = await api.post(f"{at}/decision", {"decision": "approve"}, "officer")
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == (
+        "The request cannot be approved: Ministry of Interior has not answered its consultation;"
+        " Public Prosecution has not answered its consultation."
+    )
+    for number in (1, 2):
+        await api.post(f"{at}/consultations/{number}/answer", {"answer": "consent"}, "officer")
+    assert (await api.post(f"{at}/decision", {"decision": "approve"}, "officer")).status_code == 200
+
+
+async def test_an_answer_for_an_earlier_revision_is_marked(api):
+    at = await submitted(api)
+    for body_, veto in (("Public Prosecution", False), ("Ministry of Interior", True)):
+        await api.post(f"{at}/consultations", consulted(body=body_, veto=veto), "officer")
+    for number in (1, 2):
+        await api.post(f"{at}/consultations/{number}/answer", {"answer": "consent"}, "officer")
+    await api.patch(at, {"remarks": "We bring flowers."})
+    listed = (await api.get(f"{at}/consultations", "officer")).json()["items"]
+    assert [each["earlier_revision"] for each in listed] == [False, False]
+    await api.patch(at, {"days": 1})
+    listed = (await api.get(f"{at}/consultations", "officer")).json()["items"]
+    assert [(each["id"], each["status"], each["revision"], each["earlier_revision"]) for each in listed] == [
+        (1, "consented", 1, True),
+        (2, "consented", 1, True),
+        (3, "open", 3, False),
+    ]
+
+
+async def test_a_consultation_under_a_key_is_opened_once(api):
+    at = await submitted(api)
+    first = await api.post(f"{at}/consultations", consulted(), "officer", Idempotency_Key="c")
+    again = await api.post(f"{at}/consultations", consulted(), "officer", Idempotency_Key="c")
+    without = await api.post(f"{at}/consultations", consulted(), "officer")
+    assert (first.status_code, again.status_code, without.status_code) == (201, 201, 409)
+    assert first.content == again.content
+    assert first.headers["location"] == again.headers["location"]
+    assert without.json()["detail"].startswith("Ministry of Interior is being consulted already")
+
+
+async def test_simultaneous_consultations_of_one_body_open_one(api):
+    at = await submitted(api)
+    posts = (api.post(f"{at}/consultations", consulted(), "officer") for _ in range(8))
+    assert sorted(response.status_code for response in await asyncio.gather(*posts)) == [201] + [409] * 7
+    assert await api.count("consultation") == 1
+
+
+async def test_a_stale_etag_opens_no_consultation(api):
+    at = await submitted(api)
+    etag = (await api.get(at)).headers["etag"]
+    await api.patch(at, {"days": 1})
+    response = await api.post(f"{at}/consultations", consulted(), "officer", If_Match=etag)
+    assert response.status_code == 412
+
+
+async def test_the_documented_examples_of_consultations_are_accepted(api):
+    at = await submitted(api)
+    paths = api.app.openapi()["paths"]
+    for path, status in (("/consultations", 201), ("/consultations/1/answer", 200)):
+        operation = paths["/v1/visit-requests/{id}" + path.replace("1", "{consultation_id}")]["post"]
+        example = operation["requestBody"]["content"]["application/json"]["examples"]["typical"]["value"]
+        assert (await api.post(at + path, example, "officer")).status_code == status
+
+
 async def test_the_catalogue_is_shown(api):
     shown = (await api.get("/v1/catalogue")).json()
     assert shown == make.catalogue().model_dump(mode="json")
@@ -513,7 +688,7 @@ async def test_old_answers_are_forgotten(api):
         await tx.connection.execute("UPDATE idempotency_key SET created_at = $1", tx.now - timedelta(days=8))
     await api.post(URL, body(sender_reference="R2"), Idempotency_Key="new")
     async with handlers.sweeping(api.transactions):
-        timers = Timers(api.transactions, handlers.timers(30), api.transactions.now)
+        timers = Timers(api.transactions, handlers.timers(30))
         assert await timers.fire_one()
         assert not await timers.fire_one()
     async with api.transactions() as tx:

@@ -1,5 +1,6 @@
 """A visit's life in PostgreSQL: scheduling's news, the ministry's answer, and the deadlines in between."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,10 +27,11 @@ from services.visits import commands as c
 from services.visits import handlers, store
 from services.visits.clients import Role, add_client
 from services.visits.commands import Command
+from services.visits.consultation import Status
 from services.visits.orders import carry_out, submit_request
 from services.visits.request import ministry_people
 from services.visits.store import Author
-from services.visits.transitions import State
+from services.visits.transitions import Forbidden, State
 from services.visits.visit import Visit
 from tests.unit.visits import make
 
@@ -81,7 +83,7 @@ class Office:
 @pytest.fixture
 async def office(transactions) -> Office:
     opened: Transactions = await transactions("visits")
-    timers = Timers(opened, handlers.timers(report_days=30), lambda: made.now)
+    timers = Timers(opened, handlers.timers(report_days=30))
     made = Office(opened, timers, uuid4(), uuid4(), make.NOW)
     opened.now = lambda: made.now
     async with opened() as tx:
@@ -277,6 +279,72 @@ async def test_a_programme_that_scheduling_drops_leaves_the_visit_waiting(office
     assert await office.fetch("SELECT * FROM timer") == []
 
 
+async def test_a_body_that_keeps_silent_consents_at_its_deadline(office):
+    await office.order(make.consult())
+    due = make.NOW + timedelta(days=5)
+    await office.wait_until(due - timedelta(seconds=1))
+    with pytest.raises(Forbidden):
+        await office.order(c.Approve())
+    await office.wait_until(due)
+    await office.wait_until(due + timedelta(days=30))
+    (consultation,) = (await office.visit()).consultations
+    assert (consultation.status, consultation.ended_at) == (Status.CONSENTED_BY_SILENCE, due)
+    assert (await office.told())[1:] == ["consultation.opened.v1", "consultation.answered.v1"]
+    await office.order(c.Approve())
+    history = await office.fetch("SELECT command, client_id, reason FROM visit_history ORDER BY position")
+    assert [(row["command"], row["client_id"] is None, row["reason"]) for row in history[1:]] == [
+        ("Consult", False, "Ministry of Interior is asked for its consent."),
+        ("ExpireConsultations", True, "Ministry of Interior kept silent, which counts as consent."),
+        ("Approve", False, None),
+    ]
+
+
+async def test_a_silent_veto_is_chased_until_it_answers(office):
+    await office.order(make.consult(veto=True))
+    for days in (5, 7, 8, 11):
+        await office.wait_until(make.NOW + timedelta(days=days))
+    assert (await office.told()).count("consultation.overdue.v1") == 3
+    await office.order(c.RecordAnswer(1, "consent", None))
+    assert await office.fetch("SELECT * FROM timer") == []
+    await office.order(c.Approve())
+    assert (await office.visit()).state is State.APPROVED
+
+
+async def test_consultations_are_kept_as_they_were_decided(office):
+    await office.order(make.consult(contact_name=None, question=None, contact_language="ar"))
+    await office.order(make.consult("Public Prosecution", veto=True, days=9))
+    after = await office.order(c.RecordAnswer(2, "object", "Not in that week."))
+    assert (await office.visit()).consultations == after.consultations
+    amended = await office.order(c.Amend(make.request(days=1)))
+    assert (await office.visit()).consultations == amended.consultations
+    assert [each.status.value for each in amended.consultations] == ["closed", "objected", "open", "open"]
+
+
+async def test_a_withdrawn_request_asks_nobody_any_more(office):
+    await office.order(make.consult(veto=True))
+    await office.order(c.Withdraw("The minister is ill."))
+    assert await office.fetch("SELECT * FROM timer") == []
+    await office.wait_until(make.NOW + timedelta(days=40))
+    (consultation,) = (await office.visit()).consultations
+    assert consultation.status is Status.CLOSED
+    assert "consultation.overdue.v1" not in await office.told()
+
+
+async def test_the_contact_of_a_body_stands_in_columns_of_its_own_and_in_the_events_people(office):
+    await office.order(make.consult())
+    await office.order(c.RecordAnswer(1, "consent", None))
+    (row,) = await office.fetch("SELECT to_jsonb(consultation) AS row FROM consultation")
+    apart = {name: row["row"].pop(name) for name in ("contact_name", "contact_email")}
+    assert apart == {"contact_name": "Fatima Doseri", "contact_email": "visits@interior.example"}
+    events = await office.fetch("SELECT payload FROM outbox WHERE type LIKE 'visits.consultation.%'")
+    assert len(events) == 2
+    for written in (row["row"], *(json.loads(event["payload"]) for event in events)):
+        if "data" in written:
+            assert written["data"].pop("people")["contact"]["email"] == "visits@interior.example"
+        for personal in ("Fatima", "interior.example"):
+            assert personal not in json.dumps(written)
+
+
 async def test_the_addresses_of_the_centres_people_are_not_kept(office):
     await proposed(office)
     (row,) = await office.fetch(
@@ -314,3 +382,42 @@ async def test_only_a_newer_catalogue_is_kept(office):
 async def test_the_database_refuses_what_cannot_be(office, change):
     with pytest.raises(asyncpg.CheckViolationError):
         await office.fetch(f"UPDATE visit SET {change}")  # noqa: S608 -- literals above
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "status = 'gone'",
+        "status = 'consented'",
+        "act_at = NULL",
+        "ended_at = opened_at",
+        "act_at = opened_at",
+        "respond_by = opened_at",
+        "reason = 'A reason without an answer'",
+        "days = 31",
+        "number = 0",
+        "revision = 0",
+        "body = ''",
+        "contact_name = ''",
+        "question = ''",
+        "status = 'consented', act_at = NULL, ended_at = respond_by, reason = ''",
+        "contact_email = 'nowhere'",
+        "contact_language = 'fr'",
+        "status = 'objected', act_at = NULL, ended_at = respond_by",
+        "status = 'consented', act_at = NULL, ended_at = opened_at - interval '1 s'",
+        "status = 'closed', act_at = NULL, ended_at = respond_by, reason = 'Closed things have none'",
+        "status = 'consented_by_silence', act_at = NULL, ended_at = respond_by - interval '1 s'",
+        "veto = true, status = 'consented_by_silence', act_at = NULL, ended_at = respond_by",
+    ],
+)
+async def test_the_database_refuses_a_consultation_that_cannot_be(office, change):
+    await office.order(make.consult())
+    with pytest.raises(asyncpg.CheckViolationError):
+        await office.fetch(f"UPDATE consultation SET {change}")  # noqa: S608 -- literals above
+
+
+async def test_the_database_refuses_a_second_open_consultation_of_a_body(office):
+    await office.order(make.consult())
+    await office.order(make.consult("Public Prosecution"))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await office.fetch("UPDATE consultation SET body = 'Ministry of Interior'")

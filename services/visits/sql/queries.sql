@@ -53,8 +53,11 @@ INSERT INTO visit_people (visit_id, people) VALUES ($1, $2)
 SELECT id FROM visit WHERE client_id = $1 AND sender_reference = $2
 
 -- name: visit
--- One visit with its people; $2 limits it to a client's own, NULL does not.
-SELECT visit.*, client.country, visit_people.people, visit_people.hosts
+-- One visit with its people and consultations; $2 limits it to a client's own, NULL does not.
+SELECT visit.*, client.country, visit_people.people, visit_people.hosts, (
+    SELECT coalesce(jsonb_agg(to_jsonb(consultation) ORDER BY consultation.number), '[]')
+    FROM consultation WHERE consultation.visit_id = visit.id
+) AS consultations
 FROM visit
 JOIN client ON client.id = visit.client_id
 JOIN visit_people ON visit_people.visit_id = visit.id
@@ -75,6 +78,15 @@ RETURNING version
 -- name: change_people
 -- Write a visit's personal part back.
 UPDATE visit_people SET people = $2, hosts = $3 WHERE visit_id = $1
+
+-- name: write_consultation
+-- Store a consultation, or how one that is stored already goes on: what was asked of whom stays.
+INSERT INTO consultation (
+    visit_id, number, revision, body, contact_name, contact_email, contact_language, veto, question, days, status,
+    opened_at, respond_by, act_at, ended_at, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (visit_id, number) DO UPDATE
+SET status = excluded.status, act_at = excluded.act_at, ended_at = excluded.ended_at, reason = excluded.reason
 
 -- name: add_history
 -- Note a command with who gave it (NULL: the system) and where it led.

@@ -22,6 +22,11 @@ from schemas.scheduling import (
 )
 from schemas.terms import Bilingual, Contact, DateWindow, PersonName, Rank, VisitKind
 from schemas.visits import (
+    BodyContact,
+    ConsultationAnswered,
+    ConsultationOpened,
+    ConsultationOverdue,
+    ConsultationPeople,
     DelegationPeople,
     InformationRequested,
     MinistryPeople,
@@ -195,6 +200,37 @@ def declined(reason: str = "The shelter is closed.\nPlease ask again in spring."
     return RequestDeclined(**VISIT_FACTS, reason=reason, people=ministry())
 
 
+CONTACT = BodyContact(name="Fatima Al-Doseri", email="fatima@interior.example", language="en")
+
+
+def _consultation(**changes: Any) -> dict[str, Any]:
+    return {
+        **VISIT_FACTS,
+        "consultation": 3,
+        "body": "Ministry of Interior",
+        "veto": False,
+        "question": "May they tour the shelter?",
+        "respond_by": RESPOND_BY,
+        "time_zone": "Asia/Bahrain",
+        "people": ConsultationPeople(contact=CONTACT),
+    } | changes
+
+
+def consultation_opened(**changes: Any) -> ConsultationOpened:
+    return ConsultationOpened(
+        **_consultation(**{"subject": "Study of the referral mechanism", "needs": NEEDS} | changes)
+    )
+
+
+def consultation_answered(**changes: Any) -> ConsultationAnswered:
+    said = {"answer": "object", "reason": "The shelter is closed."}
+    return ConsultationAnswered(**_consultation(**said | changes))
+
+
+def consultation_overdue() -> ConsultationOverdue:
+    return ConsultationOverdue(**_consultation(veto=True, subject="Study of the referral mechanism"))
+
+
 EACH: tuple[EventData, ...] = (
     submitted(),
     amended(),
@@ -205,6 +241,9 @@ EACH: tuple[EventData, ...] = (
     VisitCompleted(**VISIT_FACTS, completed_at=NOW, report_due=date(2026, 11, 12), people=ministry()),
     ReportOverdue(**VISIT_FACTS, report_due=date(2026, 11, 12), people=ministry()),
     VisitReported(**VISIT_FACTS, summary="A fruitful visit.", people=ministry()),
+    consultation_opened(),
+    consultation_answered(),
+    consultation_overdue(),
     infeasible(),
     proposed(),
     revised((WELCOME, CLOSING), removed=(REFERRAL,), changed=("closing",), affected=("p-001", "p-007")),

@@ -20,6 +20,7 @@ class MailServer:
         self.to_sender: list[str] = []
         self.to_recipient: list[str] = []
         self.to_message: list[str] = []
+        self.seconds_to_answer = 0.0
         self.seconds_to_part = 0.0
 
     async def handle_MAIL(self, _server, _session, envelope, address, _options):  # noqa: N802 -- aiosmtpd's name
@@ -35,6 +36,7 @@ class MailServer:
         return "250 OK"
 
     async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+        await asyncio.sleep(self.seconds_to_answer)
         if self.to_message:
             return self.to_message.pop(0)
         self.taken.append(message_from_bytes(envelope.content, policy=default))

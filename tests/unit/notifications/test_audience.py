@@ -11,6 +11,7 @@ from services.notifications.parts import Told
 from tests.unit.notifications.events import (
     ALI,
     CLOSING,
+    CONTACT,
     EACH,
     MARIAM,
     NOORA,
@@ -21,6 +22,10 @@ from tests.unit.notifications.events import (
     WELCOME,
     YUSUF,
     cancelled,
+    consultation_answered,
+    consultation_opened,
+    consultation_overdue,
+    declined,
     event,
     infeasible,
     ministry,
@@ -55,13 +60,39 @@ def test_a_submitted_request_is_acknowledged_to_every_focal_point_and_goes_to_th
     assert {key: notice.template for key, notice in notices.items()} == {
         "mariam@mofa.example": "request_received",
         "thomas@mission.example": "request_received",
-        "protocol@centre.example": "request_to_screen",
+        "office": "request_to_screen",
     }
     assert notices["mariam@mofa.example"].recipient.language == "ar"
 
 
 def test_an_approval_is_told_by_the_programme_that_follows_it():
     assert RequestApproved.TYPE not in {data.TYPE for data in LETTERS}
+
+
+def test_a_consulted_body_is_asked_through_its_contact_and_nobody_else_is_told():
+    notices = _notices(consultation_opened())
+
+    assert {key: notice.template for key, notice in notices.items()} == {CONTACT.email: "consultation_opened"}
+    recipient = notices[CONTACT.email].recipient
+    assert (recipient.shown_name, recipient.language) == ("Fatima Al-Doseri", "en")
+
+
+def test_an_overdue_answer_is_told_to_the_body_and_to_the_office():
+    assert {key: notice.template for key, notice in _notices(consultation_overdue()).items()} == {
+        CONTACT.email: "consultation_overdue",
+        "office": "consultation_missing",
+    }
+
+
+def test_an_objection_is_told_to_the_office():
+    assert {key: notice.template for key, notice in _notices(consultation_answered()).items()} == {
+        "office": "consultation_objected"
+    }
+
+
+@pytest.mark.parametrize("answer", ["consent", "silence"])
+def test_a_consent_is_told_to_nobody(answer):
+    assert _notices(consultation_answered(answer=answer, reason=None)) == {}
 
 
 @pytest.mark.parametrize("data", EACH, ids=lambda data: data.TYPE)
@@ -83,11 +114,11 @@ def test_the_same_mailbox_in_other_letters_gets_one_message():
     assert [notice.template for notice in notices] == ["programme_infeasible", "programme_not_found"]
 
 
-def test_an_office_that_entered_the_request_itself_is_told_once_as_the_ministry():
+def test_a_ministry_that_names_the_mailbox_of_the_office_does_not_silence_the_office():
     notices = _notices(submitted(), office=Office("MARIAM@mofa.example", "en"))
 
     assert notices["mariam@mofa.example"].template == "request_received"
-    assert len(notices) == 2
+    assert notices["office"].template == "request_to_screen"
 
 
 def test_a_person_with_two_roles_gets_one_tentative_notice_with_their_own_sessions():
@@ -125,7 +156,7 @@ def test_the_ministry_sees_the_whole_programme_and_gets_no_calendar_entries():
 
 
 def test_a_programme_is_not_told_to_the_office():
-    assert OFFICE.address not in _notices(proposed())
+    assert "office" not in _notices(proposed())
 
 
 def test_a_person_without_address_has_a_notice_that_cannot_be_sent():
@@ -214,7 +245,14 @@ def test_a_cancelled_programme_is_cancelled_for_everybody_in_it_and_for_nobody_k
     assert _cancelled(notices["p-007"]) == ["referral", "closing"]
     assert {entry.method for entry in notices["p-007"].entries} == {"CANCEL"}
     assert all(notices[code].slots == () for code in EARLIER)
-    assert notices[MARIAM.email].template == "programme_cancelled"
+
+
+def test_the_ministry_is_told_of_a_cancelled_programme_by_what_called_it_off():
+    assert {notice.recipient.audience for notice in _notices(cancelled(), EARLIER).values()} == {
+        "host", "expert", "escort",
+    }  # fmt: skip
+    assert MARIAM.email in _notices(declined())
+    assert MARIAM.email in _notices(infeasible())
 
 
 def test_the_sequence_rises_through_the_life_of_a_programme_even_within_one_release():

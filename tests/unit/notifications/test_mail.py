@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -201,6 +202,30 @@ async def test_a_server_that_never_answers_delays_the_message():
 
         with pytest.raises(Delayed, match="cannot be reached"):
             await _deliver(way, _mail())
+
+
+@pytest.mark.parametrize(("connect_seconds", "seconds"), [(0.2, 30), (10, 0.2)])
+async def test_neither_the_connection_nor_the_whole_delivery_is_waited_for_longer_than_set(
+    connect_seconds, seconds
+):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        way = Post("127.0.0.1", silent.getsockname()[1], tls=False, start_tls="offered")
+        way = replace(way, connect_seconds=connect_seconds, seconds=seconds)
+
+        async with asyncio.timeout(5):
+            with pytest.raises(Delayed, match="cannot be reached"):
+                await _deliver(way, _mail())
+
+
+async def test_a_server_that_takes_its_time_over_a_message_is_waited_for(server):
+    handler, way = server
+    handler.seconds_to_answer = 0.5
+
+    await _deliver(replace(way, connect_seconds=0.3), _mail())
+
+    assert len(handler.taken) == 1
 
 
 async def test_required_starttls_that_is_not_offered_sends_nothing(server):

@@ -1,25 +1,31 @@
 """Notices in words, in both languages."""
 
 import re
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from jinja2 import FileSystemLoader, TemplateNotFound
 
+from runtime.errors import OUTAGES
 from schemas.event import EventData
 from schemas.terms import Contact, NoticeLanguage, PersonName
 from schemas.visits import DelegationPeople
 from services.notifications.domain import LETTERS, notices_of
 from services.notifications.notice import Notice, Office
-from services.notifications.render import Letter, description, letter
+from services.notifications.render import _ENVIRONMENTS, Letter, MissingTemplate, description, letter
 from tests.unit.notifications.events import (
+    CONTACT,
     EACH,
     MARIAM,
     OFFICE,
     REFERRAL,
     THOMAS,
     WELCOME,
+    consultation_answered,
+    consultation_opened,
+    consultation_overdue,
     declined,
     event,
     golden,
@@ -69,10 +75,13 @@ def _letter(data: EventData, key: str) -> Letter:
 def _speaking(data: EventData, language: NoticeLanguage) -> EventData:
     """The same event with everybody writing in ``language``."""
     people = data.people  # type: ignore[attr-defined]
-    contacts = [contact.model_copy(update={"language": language}) for contact in people.focal_points]
-    update = {"focal_points": tuple(contacts)}
-    if hasattr(people, "persons"):
-        update["persons"] = tuple(p.model_copy(update={"language": language}) for p in people.persons)
+    update: dict[str, object] = {
+        name: tuple(each.model_copy(update={"language": language}) for each in getattr(people, name))
+        for name in ("focal_points", "persons")
+        if hasattr(people, name)
+    }
+    if hasattr(people, "contact"):
+        update["contact"] = people.contact.model_copy(update={"language": language})
     return data.model_copy(update={"people": people.model_copy(update=update)})
 
 
@@ -181,12 +190,53 @@ def test_a_revision_shows_the_sessions_now_and_those_that_are_no_more():
     assert rendered.text.index("No longer yours") < rendered.text.index("11:00–12:00  Briefing referral")
 
 
+SILENCE = "If no answer has arrived by then, this counts as consent."
+NEEDED = "An answer is needed: the request cannot be approved without the consent of Ministry of Interior."
+
+
+@pytest.mark.parametrize(("veto", "said", "unsaid"), [(False, SILENCE, NEEDED), (True, NEEDED, SILENCE)])
+def test_a_consulted_body_reads_what_is_asked_until_when_and_what_its_silence_means(veto, said, unsaid):
+    text = _letter(consultation_opened(veto=veto), CONTACT.email).text
+
+    # 21:30 UTC on the 20th is half past midnight on the 21st in Bahrain.
+    assert "by Monday, 21 September 2026 (10 Rabi' al-Thani 1448 AH), 00:30 (Bahrain Time)" in text
+    assert "    May they tour the shelter?\n" in text
+    assert "    Study of the referral mechanism\n" in text
+    assert "Size of delegation: 6" in text
+    assert "amended" not in text
+    assert said in text
+    assert unsaid not in text
+
+
+def test_a_body_that_is_asked_again_reads_that_its_earlier_answer_does_not_count():
+    text = _letter(consultation_opened(again=True), CONTACT.email).text
+    assert "An answer to the earlier revision does not count for this one." in text
+
+
+def test_an_overdue_body_reads_that_its_consent_is_needed_and_the_office_that_it_was_reminded():
+    assert "cannot be approved without the consent of" in _letter(consultation_overdue(), CONTACT.email).text
+    office = _letter(consultation_overdue(), "office").text
+    assert "It was reminded." in office
+    assert "(consultation 3)" in office
+    assert CONTACT.email not in office
+
+
+@pytest.mark.parametrize(
+    ("veto", "said"),
+    [(True, "the request cannot be approved unless it consents"), (False, "does not stop an approval")],
+)
+def test_the_office_reads_why_a_body_objects_and_whether_that_stops_the_approval(veto, said):
+    text = _letter(consultation_answered(veto=veto), "office").text
+    assert "    The shelter is closed.\n" in text
+    assert said in text
+
+
 def test_a_hostile_name_is_text_in_a_page():
     script = PersonName(latin="<script>alert(1)</script>", arabic="<b>اسم</b>")
     hostile = Contact(name=script, email="x@mofa.example", language="en")
     data = submitted(ministry='"><img src=x>', people=DelegationPeople(focal_points=(hostile,)))
 
-    for key in (hostile.email, OFFICE.address):
+    for key in (hostile.email, "office"):
         page = _Page(_letter(data, key).html)
         assert not {tag for tag, _ in page.elements} & {"script", "img", "b"}
         assert "<script>alert(1)</script>" in page.text
@@ -235,3 +285,26 @@ def test_a_calendar_entry_says_whose_visit_it_is_and_what_the_persons_part_is():
 
 def _notices_by_person() -> dict[str | None, Notice]:
     return {n.recipient.person: n for n in notices_of(event(proposed()), OFFICE, {})}
+
+
+@pytest.mark.parametrize("missing", ["no_such_letter", "calendar_entry", "layout"])
+def test_a_missing_template_is_a_fault_of_ours_and_no_outage(monkeypatch, missing):
+    notice = _notices_by_person()["p-007"]
+
+    def find(_loader, _environment, name):
+        if name == f"{missing}.j2":
+            raise TemplateNotFound(name)
+        return find_source(_loader, _environment, name)
+
+    find_source = FileSystemLoader.get_source
+    monkeypatch.setattr(FileSystemLoader, "get_source", find)
+    for environment in _ENVIRONMENTS.values():
+        monkeypatch.setattr(environment, "cache", None)
+
+    if missing == "no_such_letter":
+        notice = replace(notice, template=missing)
+
+    with pytest.raises(MissingTemplate, match=f"there is no template {missing}") as caught:
+        letter(notice, proposed())
+        description(notice.entries[0], notice.recipient, proposed())
+    assert not isinstance(caught.value, OUTAGES)

@@ -50,3 +50,16 @@ def test_a_password_under_required_starttls_is_accepted(monkeypatch):
     monkeypatch.setenv("WAFD_SMTP_STARTTLS", "required")
 
     assert "hush" not in repr(service().settings)
+
+
+@pytest.mark.parametrize(("workers", "enough"), [("6", True), ("7", False)])
+def test_mail_workers_leave_database_connections_to_the_rest(monkeypatch, workers, enough):
+    monkeypatch.setenv("WAFD_DATABASE_CONNECTIONS", "10")
+    monkeypatch.setenv("WAFD_MAIL_WORKERS", workers)
+
+    if enough:
+        assert service().timer_workers == 6
+        return
+    with pytest.raises(UsageError, match="must be at least WAFD_MAIL_WORKERS \\+ 4 = 11") as caught:
+        service()
+    assert str(caught.value).startswith("WAFD_DATABASE_CONNECTIONS is 10 but")

@@ -1,5 +1,6 @@
 """Solved programmes, each checked by a verifier that shares no code with the model."""
 
+import json
 import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from schemas.visits import Needs
 from services.scheduling.calendar import Interval
 from services.scheduling.explain import solve
 from services.scheduling.problem import Infeasible, Problem, Solution
-from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem, taken
+from tests.unit.scheduling.factories import CENTRE, EXAMPLE, NOW, needs, problem, taken
 from tests.unit.scheduling.verifier import complaints
 
 THEMES = [theme.code for theme in CENTRE.themes]
@@ -186,7 +187,7 @@ def test_later_alternatives_are_feasible_when_asked_for():
 
 def test_an_alternative_with_fewer_themes_is_feasible_in_the_window_asked_for():
     outcome = infeasible(problem(days=1, themes=THEMES[:6]))
-    offer = outcome.alternatives[0]
+    offer = outcome.alternatives[-1]
     assert set(offer.themes) < set(THEMES[:6])
     assert programme(problem(days=1, windows=[offer.window], themes=offer.themes)).themes == offer.themes
 
@@ -199,3 +200,40 @@ def test_an_alternative_leaves_out_the_site_that_can_never_be_had():
 
 def test_a_delegation_that_no_room_holds_is_offered_nothing():
     assert infeasible(problem(size=50)).alternatives == ()
+
+
+def test_what_is_too_much_for_its_days_is_offered_the_nearest_longer_stay():
+    outcome = infeasible(problem(days=1, themes=THEMES[:5]))
+    offer = outcome.alternatives[0]
+    assert "takes 2 working days instead of 1" in offer.note.en
+    assert "وعدد أيام العمل 2 بدلا من 1" in offer.note.ar
+    assert offer.themes == tuple(THEMES[:5])
+    taken_up = programme(problem(days=2, windows=[offer.window], themes=offer.themes))
+    assert (taken_up.days[0], taken_up.days[-1]) == (offer.window.first, offer.window.last)
+
+
+def test_what_fits_on_later_days_is_not_offered_a_longer_stay():
+    outcome = infeasible(problem(busy={"venue:shelter": taken("2027-01-03", "2027-01-08")}))
+    assert all("working days" not in offer.note.en for offer in outcome.alternatives)
+
+
+def test_the_example_that_is_too_much_for_one_day_is_offered_something():
+    example = EXAMPLE.parent / "requests" / "13-waitlisted-too-much-for-one-day.json"
+    request = json.loads(example.read_text("utf-8"))["request"]
+    asked = {key: request[key] for key in ("kind", "themes", "days", "size", "languages")}
+    ((first, last),) = json.loads(example.read_text("utf-8"))["windows_from_today"]
+    window = {"first": NOW.date() + timedelta(days=first), "last": NOW.date() + timedelta(days=last)}
+    outcome = infeasible(problem(**asked, sites=[], head_rank="ambassador", windows=[window], seconds=5))
+    assert len(outcome.reasons) == 1
+    assert "(8) are more than the working days asked for (1)" in outcome.reasons[0].en
+    kept, shortened = outcome.alternatives
+    assert "takes 2 working days instead of 1" in kept.note.en
+    assert kept.themes == tuple(request["themes"])
+    assert shortened.themes == tuple(request["themes"][: len(shortened.themes)])
+
+
+def test_no_stay_is_offered_that_is_longer_than_a_request_may_ask_for():
+    asked = problem(
+        days=10, themes=[], sites=["moon"], windows=[{"first": "2027-01-03", "last": "2027-01-04"}]
+    )
+    assert all("working days" not in offer.note.en for offer in infeasible(asked).alternatives)

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from schemas.scheduling import Assignment, CataloguePublished, Place, SiteEntry, Slot, ThemeEntry
 from schemas.terms import Bilingual, PersonName
+from services.visits.commands import Consult
+from services.visits.consultation import Consultation, Status
 from services.visits.intake import read_request
 from services.visits.programme import Host, StoredProgramme
 from services.visits.request import VisitRequest
@@ -111,6 +113,42 @@ def slot(key: str, starts: datetime, ends: datetime) -> Slot:
         place=Place(code="majlis", name=bilingual("majlis"), address="Sehla"),
         assignments=(Assignment(person="host-01", role="host"),),
     )
+
+
+def consult(body: str = "Ministry of Interior", **changes: Any) -> Consult:
+    """An order to consult a body without veto."""
+    values: dict[str, Any] = {
+        "contact_name": "Fatima Doseri",
+        "contact_email": "visits@interior.example",
+        "contact_language": "en",
+        "veto": False,
+        "question": "May they tour the shelter?",
+        "days": 5,
+    }
+    return Consult(body, **values | changes)
+
+
+def consultation(status: Status = Status.OPEN, **changes: Any) -> Consultation:
+    """A consultation as it typically is; it was opened at `NOW` for five days."""
+    until = NOW + timedelta(days=5)
+    values: dict[str, Any] = {
+        "number": 1,
+        "revision": 1,
+        "body": "Ministry of Interior",
+        "contact_name": "Fatima Doseri",
+        "contact_email": "visits@interior.example",
+        "contact_language": "en",
+        "veto": False,
+        "question": "May they tour the shelter?",
+        "days": 5,
+        "status": status,
+        "opened_at": NOW,
+        "respond_by": until,
+        "act_at": until if status is Status.OPEN else None,
+        "ended_at": None if status is Status.OPEN else until,
+        "reason": "The shelter is closed." if status is Status.OBJECTED else None,
+    }
+    return Consultation(**values | changes)
 
 
 def visit(state: State = State.SUBMITTED, **changes: Any) -> Visit:

@@ -22,10 +22,20 @@ from schemas.visits import (
 )
 from services.visits import commands as c
 from services.visits.commands import Command
+from services.visits.consultation import Status
+from services.visits.consulting import NoSuchConsultation
 from services.visits.domain import decide, submit
 from services.visits.request import needs_of
-from services.visits.transitions import FINAL, TRANSITIONS, WITH_PROGRAMME, Forbidden, State, table
-from services.visits.visit import Decision, Stale, deadlines
+from services.visits.transitions import (
+    CONSULTING,
+    FINAL,
+    TRANSITIONS,
+    WITH_PROGRAMME,
+    Forbidden,
+    State,
+    table,
+)
+from services.visits.visit import Decision, Stale, Visit, deadlines
 from tests.unit.visits import make
 
 LATE = datetime(2027, 4, 1, tzinfo=UTC)
@@ -34,6 +44,9 @@ LATE = datetime(2027, 4, 1, tzinfo=UTC)
 COMMANDS: dict[type[Command], Command] = {
     c.Amend: c.Amend(make.request(days=3)),
     c.AskInformation: c.AskInformation("Who comes?"),
+    c.Consult: make.consult("Public Prosecution"),
+    c.RecordAnswer: c.RecordAnswer(1, "consent", None),
+    c.ExpireConsultations: c.ExpireConsultations(),
     c.Approve: c.Approve(),
     c.Decline: c.Decline("No room."),
     c.Withdraw: c.Withdraw("The minister is ill."),
@@ -51,8 +64,10 @@ COMMANDS: dict[type[Command], Command] = {
 }
 PAIRS = [(state, kind) for state in State for kind in COMMANDS]
 ALLOWED = {
-    "submitted": "Amend AskInformation Approve Decline Withdraw Cancel RecordCancellation",
-    "information_requested": "Amend AskInformation Approve Decline Withdraw Cancel RecordCancellation",
+    "submitted": "Amend AskInformation Consult RecordAnswer ExpireConsultations Approve Decline Withdraw"
+    " Cancel RecordCancellation",
+    "information_requested": "Amend AskInformation RecordAnswer ExpireConsultations Approve Decline Withdraw"
+    " Cancel RecordCancellation",
     "approved": "Amend Withdraw Cancel RecordProposal RecordInfeasible RecordCancellation",
     "waitlisted": "Amend Approve Decline Withdraw Cancel RecordProposal RecordInfeasible RecordCancellation",
     "proposed": "Amend Withdraw Cancel Accept RecordProposal RecordRelease RecordInfeasible"
@@ -76,6 +91,13 @@ def command_for(state: State, kind: type[Command]) -> Command:
     return COMMANDS[kind]
 
 
+def visit_for(state: State, kind: type[Command]) -> Visit:
+    """A visit about which nothing but its state can forbid the command."""
+    if kind in (c.RecordAnswer, c.ExpireConsultations):
+        return make.visit(state, consultations=(make.consultation(),))
+    return make.visit(state)
+
+
 def only_event(decision: Decision) -> Any:
     (event,) = decision.events
     return event
@@ -96,7 +118,7 @@ def test_the_table_covers_every_command():
     ids=lambda each: getattr(each, "__name__", each),
 )
 def test_a_possible_command_leads_where_the_table_says(state, kind):
-    decision = decide(command_for(state, kind), make.visit(state), LATE)
+    decision = decide(command_for(state, kind), visit_for(state, kind), LATE)
     assert decision.visit.state in TRANSITIONS[kind][state]
     assert (decision.visit.programme is not None) == (decision.visit.state in WITH_PROGRAMME)
 
@@ -108,14 +130,16 @@ def test_a_possible_command_leads_where_the_table_says(state, kind):
 )
 def test_every_other_command_is_refused_in_a_sentence(state, kind):
     with pytest.raises(Forbidden) as refusal:
-        decide(command_for(state, kind), make.visit(state), LATE)
+        decide(command_for(state, kind), visit_for(state, kind), LATE)
     assert str(refusal.value).startswith(f"A visit that is {state.replace('_', ' ')} cannot be ")
     assert str(refusal.value).endswith(".")
 
 
 def test_a_refusal_says_what_is_possible():
     with pytest.raises(
-        Forbidden, match="it can be amended, asked about, approved, declined, withdrawn or cancelled"
+        Forbidden,
+        match="it can be amended, asked about, put to another body, answered by a consulted body, approved,"
+        " declined, withdrawn or cancelled",
     ):
         decide(c.Accept(1), make.visit(State.SUBMITTED), LATE)
 
@@ -169,10 +193,14 @@ HEAVY = [
     {"media": True},
     {"confidentiality_signed": True},
     {"kind": "expert"},
+    {"subject": "Another subject"},
+    {"ministry": "Another ministry"},
+    {"funding": {"by": "host"}},
+    {"members": [make.member(0), make.member(1, nationality="US")]},
+    {"members": [make.member(0), make.member(1, name={"latin": "Someone Else", "arabic": "شخص آخر"})]},
 ]
 LIGHT = [
     {"remarks": "We bring flowers."},
-    {"subject": "Another subject"},
     {"focal_point": make.body()["focal_point"] | {"email": "new@mofa.example"}},
     {"members": [make.member(0), make.member(1, diet="vegan", consent=True)]},
     {"logistics": {"pickup": True}},
@@ -359,6 +387,9 @@ def any_command(draw):
                 *(COMMANDS[kind] for kind in COMMANDS),
                 c.Amend(make.request(**changes)),
                 c.Accept(release),
+                make.consult(draw(st.sampled_from(["A", "B"])), veto=draw(st.booleans()), days=release),
+                c.RecordAnswer(release, "consent", None),
+                c.RecordAnswer(release, "object", "No."),
                 c.RecordProposal(make.programme(release, revision)),
                 c.RecordRelease(make.programme(release, revision, firm=True)),
                 c.RecordInfeasible(revision, (make.bilingual("No room"),), ()),
@@ -380,7 +411,7 @@ def test_no_sequence_of_commands_breaks_the_rules(steps, start):
         now += timedelta(days=days)
         try:
             decision = decide(command, visit, now)
-        except (Forbidden, Stale):
+        except (Forbidden, Stale, NoSuchConsultation):
             continue
         after = decision.visit
         assert after.revision >= visit.revision
@@ -391,9 +422,26 @@ def test_no_sequence_of_commands_breaks_the_rules(steps, start):
         assert (after.report is not None) == (after.state is State.REPORTED)
         assert after.advice is None or after.state is State.WAITLISTED
         assert all(event.revision == after.revision for event in decision.events)
+        _check_consultations(command, after)
         running = _applied(running, decision)
         assert running == deadlines(after)
         visit = after
+
+
+def _check_consultations(command: Command, visit: Visit) -> None:
+    consultations = visit.consultations
+    assert [each.number for each in consultations] == list(range(1, len(consultations) + 1))
+    waiting = [each.body for each in consultations if each.open]
+    assert len(waiting) == len(set(waiting))
+    assert not waiting or visit.state in CONSULTING
+    for each in consultations:
+        assert each.open == (each.act_at is not None) == (each.ended_at is None)
+        assert not (each.veto and each.status is Status.CONSENTED_BY_SILENCE)
+    if isinstance(command, c.Approve):
+        latest = {each.body: each for each in consultations}.values()
+        assert not waiting
+        assert all(each.status is Status.CONSENTED for each in latest if each.veto)
+        assert all(each.revision >= visit.approvable for each in latest if each.veto)
 
 
 def _applied(running: dict[str, datetime], decision: Decision) -> dict[str, datetime]:
