@@ -387,7 +387,7 @@ async def test_the_database_refuses_what_cannot_be(office, change):
 @pytest.mark.parametrize(
     "change",
     [
-        "status = 'gone'",
+        "status = 'gone', act_at = NULL, ended_at = respond_by",
         "status = 'consented'",
         "act_at = NULL",
         "ended_at = opened_at",

@@ -1,4 +1,4 @@
-"""A body that could keep the validator busy is refused by its size; in one that is not, every fault is found."""
+"""A body that could keep the validator busy is refused by its size; in others every fault is found."""
 
 import json
 
