@@ -192,7 +192,13 @@ class Process:
             await asyncio.wait(late | unpublished, timeout=0.5)
 
     def _app(self) -> FastAPI:
-        app = FastAPI(title=f"Wafd {self._service.name}", version="1", docs_url="/docs", redoc_url=None)
+        app = FastAPI(
+            title=f"Wafd {self._service.name}",
+            version="1",
+            docs_url="/docs",
+            redoc_url=None,
+            redirect_slashes=False,  # a redirect would name whatever host the client wrote
+        )
         add_health(app, self.problems, self._registry)
         if self._service.routes:
             self._service.routes(app, self._transactions)
