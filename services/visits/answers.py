@@ -87,13 +87,17 @@ class VisitView(VisitSummary):
     country: Country
     submitted_at: AwareDatetime
     updated_at: AwareDatetime
-    reason: str | None = Field(description="Why the visit is in this state, or what is asked.")
-    reasons: list[Bilingual] | None = Field(description="Why no programme is possible as asked.")
-    alternatives: list[Alternative] | None = Field(description="What would be possible instead.")
-    release: int | None = Field(description="The programme's release.")
-    respond_by: AwareDatetime | None
-    report_due: date | None
-    report: str | None
+    reason: str | None = Field(default=None, description="Why the visit is in this state, or what is asked.")
+    reasons: list[Bilingual] | None = Field(
+        default=None, description="Why no programme is possible as asked."
+    )
+    alternatives: list[Alternative] | None = Field(
+        default=None, description="What would be possible instead."
+    )
+    release: int | None = Field(default=None, description="The programme's release.")
+    respond_by: AwareDatetime | None = None
+    report_due: date | None = None
+    report: str | None = None
     request: VisitRequest
 
 
@@ -109,10 +113,10 @@ class Entry(BaseModel):
     at: AwareDatetime
     by: str = Field(description="The client's name, or `system`.")
     command: str
-    from_state: State | None
+    from_state: State | None = None
     to_state: State
     revision: int
-    reason: str | None
+    reason: str | None = None
 
 
 class History(BaseModel):

@@ -44,11 +44,11 @@ class ConsultationView(BaseModel):
 
     id: int = Field(description="Its number among the visit's consultations.")
     body: Line
-    contact_name: Line | None
+    contact_name: Line | None = None
     email: EmailStr
     language: NoticeLanguage
     veto: bool
-    question: Text | None
+    question: Text | None = None
     revision: int = Field(description="The request's revision that the body was asked about.")
     earlier_revision: bool = Field(
         description="What was asked for has changed since: the answer was given for an earlier revision."
@@ -56,8 +56,8 @@ class ConsultationView(BaseModel):
     status: Status = Field(description="closed: it ended without an answer.")
     opened_at: AwareDatetime
     respond_by: AwareDatetime
-    ended_at: AwareDatetime | None
-    reason: Text | None
+    ended_at: AwareDatetime | None = None
+    reason: Text | None = None
 
 
 class ConsultationList(BaseModel):
