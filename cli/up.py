@@ -194,9 +194,8 @@ async def _migrate(choice: Choice, admin_database: str) -> dict[str, str]:
         await admin.close()
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise UsageError(
-            f"the database cannot be prepared ({str(error) or type(error).__name__}); --postgres needs the "
-            "DSN of an owner who may "
-            "create roles, schemas and extensions"
+            f"the database cannot be prepared ({str(error) or type(error).__name__}); "
+            "--postgres needs the DSN of an owner who may create roles, schemas and extensions"
         ) from error
     return passwords
 

@@ -138,7 +138,7 @@ async def test_a_refused_login_is_said_in_a_sentence(tmp_path: Path, servers: Se
     code, sentence = await refusal(tmp_path, *servers.options(postgres=wrong))
     assert code == 2
     assert sentence.startswith(
-        "wafd: the database cannot be prepared: password authentication failed for user"
+        "wafd: the database cannot be prepared (password authentication failed for user"
     )
 
 
@@ -164,7 +164,7 @@ async def test_a_database_server_that_is_away_is_given_up_at_once(tmp_path: Path
     away = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{free_port()}/wafd"
     code, sentence = await refusal(tmp_path, *servers.options(postgres=away))
     assert code == 2
-    assert sentence.startswith("wafd: the database cannot be prepared: ")
+    assert sentence.startswith("wafd: the database cannot be prepared (")
 
 
 async def test_a_database_server_that_never_answers_is_given_up(tmp_path: Path, servers: Servers) -> None:
@@ -172,7 +172,7 @@ async def test_a_database_server_that_never_answers_is_given_up(tmp_path: Path, 
         dsn = f"postgresql://keeper:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/wafd"
         code, sentence = await refusal(tmp_path, *servers.options(postgres=dsn))
     assert code == 2
-    assert sentence.startswith("wafd: the database cannot be prepared: ")
+    assert sentence.startswith("wafd: the database cannot be prepared (")
 
 
 async def test_a_broker_that_is_away_ends_the_start_when_the_time_is_over(
