@@ -30,7 +30,9 @@ def solve_here(problem: Problem) -> Solution | Infeasible:
 class SolverProcess:
     """A worker process that solves one problem after the other and is replaced when it dies."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = 30) -> None:
+        """Start nothing yet; ``patience`` is what is added to a problem's limits, in seconds."""
+        self._patience = patience
         self._pool = _new_pool()
 
     async def solve(self, problem: Problem) -> Solution | Infeasible:
@@ -38,26 +40,43 @@ class SolverProcess:
 
         Raises `BrokenProcessPool` when that one dies too.
         """
-        pool = self._pool
         try:
-            return await self._submit(pool, problem)
+            return await self._attempt(problem)
         except BrokenProcessPool:
             log.warning("solver process died", retried=True)
-            if self._pool is pool:  # several callers see the same death
-                self._pool = _new_pool()
-                pool.shutdown(wait=False)
-            return await self._submit(self._pool, problem)
+            return await self._attempt(problem)
 
     async def warm(self, centre: Centre, now: datetime) -> None:
         """Start the worker and have it load what the first real problem needs."""
         await self.solve(_trivial(centre, now))
 
     async def stop(self) -> None:
-        """End the worker after the problem in hand."""
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+        """End the worker at once: a plan in hand is made again after the next start."""
+        _kill(self._pool)
 
-    async def _submit(self, pool: ProcessPoolExecutor, problem: Problem) -> Solution | Infeasible:
-        return await asyncio.get_running_loop().run_in_executor(pool, solve_here, problem)
+    async def _attempt(self, problem: Problem) -> Solution | Infeasible:
+        """Wait for the answer; a worker that does not give one in several times its limit is killed."""
+        pool = self._pool
+        try:
+            # Never cancelled: the pool's own thread stumbles over a cancelled answer (CPython 3.11).
+            answer = asyncio.get_running_loop().run_in_executor(pool, solve_here, problem)
+            answered, _ = await asyncio.wait({answer}, timeout=self._patience + 4 * problem.seconds)
+            if not answered:
+                log.error("solver process hangs")
+                _kill(pool)
+            return await answer
+        except BrokenProcessPool:
+            if self._pool is pool:  # several callers see the same death
+                self._pool = _new_pool()
+                _kill(pool)
+            raise
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """Kill the workers; whoever waits for an answer of theirs gets `BrokenProcessPool`."""
+    for process in list((pool._processes or {}).values()):  # noqa: SLF001 -- `kill_workers` comes with 3.14
+        process.kill()
+    pool.shutdown(wait=False)
 
 
 def _new_pool() -> ProcessPoolExecutor:

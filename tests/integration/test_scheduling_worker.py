@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,12 +35,26 @@ async def test_a_problem_is_solved_in_another_process(solver: SolverProcess):
 
 
 async def test_the_event_loop_goes_on_while_a_problem_is_solved(solver: SolverProcess):
+    (worker,) = workers(solver)
+    os.kill(worker, signal.SIGSTOP)  # so that the answer cannot come before the loop has gone on
     solving = asyncio.create_task(solver.solve(problem()))
-    turns = 0
-    while not solving.done():
+    for _ in range(10):
         await asyncio.sleep(0.001)
-        turns += 1
-    assert turns > 10
+        assert not solving.done()
+    os.kill(worker, signal.SIGCONT)
+    assert isinstance(await solving, Solution)
+
+
+async def test_a_solver_that_hangs_is_killed_and_replaced(solver: SolverProcess):
+    (before,) = workers(solver)
+    os.kill(before, signal.SIGSTOP)
+    solver._patience = 0.1  # less than a new process needs to start: the second try fails as well
+    hasty = replace(problem(), seconds=0)
+    outcomes = await asyncio.gather(*(solver.solve(hasty) for _ in range(4)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [BrokenProcessPool] * 4
+    solver._patience = 30
+    assert isinstance(await solver.solve(problem()), Solution)
+    assert before not in workers(solver)
 
 
 async def test_a_solver_that_died_is_replaced(solver: SolverProcess):
