@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
 from aiokafka import ConsumerRecord
 
-from schemas.event import Event, read_any_event, read_event
+from schemas.event import Event, base_of, read_any_event, read_event
 
 _FOREIGN = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 """Name space of the ids given to records that carry no readable event id."""
@@ -31,6 +31,10 @@ class Malformed(Poison):
     """The record is not a CloudEvent in UTF-8 JSON with an id and a type."""
 
 
+LONGEST_KEY = 255
+"""Characters; an event's subject has at most 200, and an index takes no text of any length."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A record with what could be read of it: an event, or the reason why there is none."""
@@ -43,8 +47,11 @@ class Incoming:
     failure: Exception | None = None
 
 
-def read_record(record: ConsumerRecord, handled: Container[str] | None) -> Incoming | None:
+def read_record(record: ConsumerRecord, handled: Collection[str] | None) -> Incoming | None:
     """Read one record; None when its type is not ``handled`` here. Without ``handled`` any type is read.
+
+    A version that is not handled of a type that is counts as unreadable: a newer writer means it for us,
+    and after an upgrade a redrive takes it in its turn.
 
     Never raises: what is wrong with the record stands in `Incoming.failure`.
     """
@@ -53,9 +60,14 @@ def read_record(record: ConsumerRecord, handled: Container[str] | None) -> Incom
     key = place if record.key is None else storable(record.key.decode("utf-8", "backslashreplace"))
     type_, claimed = None, f"{place}/{record.timestamp}"
     try:
+        if len(key) > LONGEST_KEY:
+            key = f"{key[:40]}… ({hashlib.sha256(record.key).hexdigest()[:16]})"
+            raise Malformed(f"the key is longer than {LONGEST_KEY} characters")
         type_, id_ = _identify(record)
         if handled is not None and type_ not in handled:
-            return None
+            if not any(base_of(type_) == base_of(known) for known in handled):
+                return None
+            raise Malformed(f"this version of the type is not known here: {type_[:100]}")
         claimed = f"{type_}/{id_}/{key}"
         event = read_any_event(record.value) if handled is None else read_event(type_, record.value)
         if (event.id, event.type, event.subject) != (id_, type_, key):

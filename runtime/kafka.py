@@ -79,6 +79,10 @@ async def ensure_topics(settings: Settings) -> None:
         await admin.close()
 
 
+RESTARTS = 3
+"""How often a consumer may have been restarted before its process no longer counts as ready."""
+
+
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     """Knows whether the consumer has joined its group; readiness asks."""
 
@@ -149,6 +153,11 @@ class Subscription:
         running = self.subscriber.running and any(not task.done() for task in self.subscriber.tasks)
         if not running:
             return "the Kafka consumer has stopped"
+        failures = [
+            task.exception() for task in self.subscriber.tasks if task.done() and not task.cancelled()
+        ]
+        if len(failures) > RESTARTS:  # it is restarted at the same place and fails there again
+            return f"the Kafka consumer fails again and again: {type(failures[-1]).__name__}"
         if not self.membership.joined:
             return "the Kafka consumer has not joined its group yet"
         if not await self.broker.ping(timeout=2):

@@ -138,9 +138,11 @@ class Process:
         handlers = {data.TYPE: handler for data, handler in service.handlers.items()}
         self._inbox = Inbox(self._transactions, handlers, self._registry, service.consume_any)
         built_in: dict[str, TimerHandler] = {"redrive": self._inbox.redrive, "sweep": self._sweep}
-        self._timers = Timers(self._transactions, {**service.timers, **built_in})
+        # The service's own timers may wait for a mail server or a solver; redrives and sweeps must not.
+        self._timers = [Timers(self._transactions, service.timers) for _ in range(service.timer_workers)]
+        self._timers.append(Timers(self._transactions, built_in))
         self._transactions.on_events = self._relay.wake
-        self._transactions.on_timers = self._timers.wake
+        self._transactions.on_timers = self._wake_timers
         topics = service.topics or sorted({topic_of(type_) for type_ in handlers})
         self.subscription = Subscription(settings, service.name, topics, self._inbox.consume, self._registry)
         self._stopping = False
@@ -159,8 +161,8 @@ class Process:
             )
             relay = asyncio.create_task(self._relay.run(), name="relay")
             timers = [
-                asyncio.create_task(self._timers.run(), name=f"timers {number}")
-                for number in range(self._service.timer_workers)
+                asyncio.create_task(worker.run(), name=f"timers {number}")
+                for number, worker in enumerate(self._timers)
             ]
             http = asyncio.create_task(server.serve(), name="http")
             stopped = asyncio.create_task(stop.wait())
@@ -178,7 +180,8 @@ class Process:
         """Take nothing new, finish what is in hand, publish what that emitted."""
         self._stopping = True
         log.info("draining")
-        self._timers.stop()
+        for worker in self._timers:
+            worker.stop()
         working = {asyncio.create_task(self.subscription.stop()), http, *timers}
         _, late = await asyncio.wait(working, timeout=DRAIN_SECONDS)
         self._relay.stop()
@@ -190,6 +193,10 @@ class Process:
                 "gave up draining: the rest is done after the next start", tasks=len(late | unpublished)
             )
             await asyncio.wait(late | unpublished, timeout=0.5)
+
+    def _wake_timers(self) -> None:
+        for worker in self._timers:
+            worker.wake()
 
     def _app(self) -> FastAPI:
         app = FastAPI(

@@ -96,6 +96,10 @@ class Transaction:
         """Look at the same transaction on behalf of another cause: that of what is emitted from here."""
         return replace(self, correlation_id=correlation_id, causation_id=causation_id)
 
+    def later(self) -> "Transaction":
+        """Look at the same transaction at the present time, after something outside took a while."""
+        return replace(self, now=clock())
+
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator["Transaction"]:
         """Open a savepoint: when the block fails, what it wrote, set and emitted is undone."""

@@ -76,6 +76,11 @@ def topic_of(type_: str) -> str:
     return type_.split(".", 1)[0]
 
 
+def base_of(type_: str) -> str:
+    """An event type without its version."""
+    return type_.rpartition(".v")[0]
+
+
 @cache
 def envelope(type_: str) -> type[Event[Any]]:
     """The envelope model whose ``type`` is fixed and whose ``data`` is that type's class.

@@ -126,6 +126,7 @@ def sending(desk: Desk) -> TimerHandler:
             log.exception("notice cannot be sent", notice=key)
             await _try_later(desk, tx, waiting, f"sending failed unexpectedly: {type(error).__name__}")
         else:
+            tx = tx.later()  # the server took its time
             await store.mark_delivered(tx.connection, waiting.mail.notice, tx.now)
             tx.emit(
                 NoticeDelivered(**_facts(waiting), attempts=waiting.attempts + 1), subject=str(waiting.visit)

@@ -201,6 +201,21 @@ async def test_a_type_that_concerns_another_service_is_passed_over(bench: Bench)
     assert await bench.parked() == []
 
 
+async def test_a_version_that_is_not_known_of_a_type_that_is_handled_is_parked(bench: Bench) -> None:
+    headers = headers_of("visits.request.declined.v2", str(new_id()), str(new_id()))
+    await bench.inbox.consume((raw(b"{}", headers=headers), record(declined("later", "visit-1"), 1)))
+    newer, held = await bench.parked()
+    assert newer["cause"] == "this version of the type is not known here: visits.request.declined.v2"
+    assert held["cause"].startswith("held behind")
+
+
+async def test_a_key_of_any_length_is_parked_and_stops_nobody(bench: Bench) -> None:
+    await bench.inbox.consume((raw(b"x", key="k" * 8000), record(declined("fine", "other"), 1)))
+    assert await bench.emitted() == ["fine"]
+    (row,) = await bench.parked()
+    assert len(row["key"]) < 100
+
+
 async def test_an_outage_parks_nothing_and_leaves_the_batch_unread(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
