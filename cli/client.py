@@ -80,7 +80,7 @@ def submit(
 ) -> None:
     """Submit a visit request as a ministry and print the answer; repeating it is safe."""
     with failures():
-        token = key or os.environ.get("WAFD_API_KEY")
+        token = (key or os.environ.get("WAFD_API_KEY", "")).strip()
         if not token:
             raise UsageError("no API key: give --key or set WAFD_API_KEY (see `wafd client add`)")
         try:

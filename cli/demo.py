@@ -20,9 +20,11 @@ from cli.outcome import show
 from cli.target import DEFAULT_DATA, command
 from cli.walk import Walk
 from embedded.directory import claim
+from embedded.tether import tethered
 from runtime.errors import OperationError, UsageError
 
 STARTS_WITHIN = 120.0
+MARKER = ".emptied-by-wafd-demo"
 
 
 @command
@@ -49,12 +51,12 @@ async def demo(
 
 
 def _empty(data: Path) -> None:
-    if data.exists() and any(data.iterdir()) and not (data / "demo").exists():
+    if data.exists() and any(data.iterdir()) and not (data / MARKER).is_file():
         raise UsageError(f"{data} is not a folder of an earlier demo: name another with --data")
     claim(data).close()  # refused while a system runs on it
     shutil.rmtree(data)
     data.mkdir()
-    (data / "demo").touch()
+    (data / MARKER).write_text("wafd demo empties this folder at every start\n", "utf-8")
 
 
 def progress_bar() -> Progress:
@@ -65,10 +67,14 @@ def progress_bar() -> Progress:
 
 @asynccontextmanager
 async def system(data: Path) -> AsyncIterator[dict[str, Any]]:
-    """Run `wafd up` beside this process; its logs go to ``data/wafd.log``."""
+    """Run `wafd up` beside this process, which it does not outlive; its logs go to ``data/wafd.log``."""
     program = (sys.executable, "-m", "cli.main", "up", f"--data={data}", "--api-port=0")
     with (data / "wafd.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE, stderr=log)
+        process = await asyncio.create_subprocess_exec(
+            *tethered(program, signal.SIGTERM, user=None, reach=False),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
     try:
         assert process.stdout is not None  # noqa: S101 -- a pipe was asked for
         async with asyncio.timeout(STARTS_WITHIN):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -63,6 +64,8 @@ async def search(
     )
     for event in rows:
         print(_line(event, as_json=as_json))
+    if not rows:
+        print("no event matches", file=sys.stderr)
 
 
 @log_app.command()
@@ -102,7 +105,9 @@ def _print_story(events: list[asyncpg.Record]) -> None:
 def _fact(event: asyncpg.Record) -> str:
     data = event["data"]
     words = [
-        str(data[name]) for name in ("reference", "release", "audience", "person", "reason") if data.get(name)
+        f"release {data[name]}" if name == "release" else str(data[name])
+        for name in ("reference", "release", "audience", "person", "reason")
+        if data.get(name)
     ]
     return " ".join(words)[:80]
 

@@ -16,6 +16,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 import structlog
 import typer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from cli.target import DEFAULT_DATA, RUN_FILE, SERVICES, command
@@ -86,9 +88,9 @@ async def up(
     """Start everything, print one JSON line when it is ready, and run until SIGTERM or Ctrl-C."""
     wafd_logging.configure("up", "info")
     choice = Choice(data.absolute(), api_port, kafka, postgres, smtp)
-    _check(choice)
     stop = termination()
     try:
+        _check(choice)
         async with started(choice, stop) as running:
             if running is not None:
                 supervisor, line = running
@@ -129,7 +131,11 @@ async def started(
 async def _start(choice: Choice, supervisor: Supervisor) -> Running:
     admin_database = choice.postgres or await _embedded_postgres(choice, supervisor)
     passwords = await _migrate(choice, admin_database)
-    kafka = choice.kafka or await _embedded_broker(choice, supervisor, admin_database)
+    kafka = (
+        await _reached(choice.kafka)
+        if choice.kafka
+        else await _embedded_broker(choice, supervisor, admin_database)
+    )
     smtp, mailbox = (choice.smtp, None) if choice.smtp else await _embedded_mailbox(choice, supervisor)
     ports = {name: free_port() for name in SERVICES} | (
         {"visits": choice.api_port} if choice.api_port else {}
@@ -167,6 +173,19 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
     server = await broker.start(choice.data)
     supervisor.adopt(server, refill=refill)
     return server.address
+
+
+async def _reached(kafka: str) -> str:
+    """Make sure that a broker answers before four services wait for it. Raises `UsageError`."""
+    client = AIOKafkaClient(bootstrap_servers=kafka, request_timeout_ms=5000)
+    try:
+        async with asyncio.timeout(15):
+            await client.bootstrap()
+    except (KafkaError, OSError) as error:
+        raise UsageError(f"no Kafka answers at {kafka} ({type(error).__name__}): correct --kafka") from None
+    finally:
+        await client.close()
+    return kafka
 
 
 async def _embedded_mailbox(choice: Choice, supervisor: Supervisor) -> tuple[str, str]:
@@ -228,6 +247,8 @@ def _check(choice: Choice) -> None:
             raise UsageError(f"{option} {value} is no address: write HOST:PORT")
     if choice.postgres is not None and not choice.postgres.startswith(("postgresql://", "postgres://")):
         raise UsageError("--postgres is no DSN: write postgresql://user:password@host:port/name")
+    if choice.data.exists():
+        claim(choice.data).close()  # the folder first: with another port it would still be in use
     if choice.api_port and port_is_taken(choice.api_port):
         raise UsageError(f"port {choice.api_port} is taken by another program: choose one with --api-port")
 

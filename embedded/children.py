@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from collections.abc import Mapping, Sequence
@@ -96,11 +97,14 @@ def installed(package: str) -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback address that nothing listens on at this moment.
+
+    Chosen by chance below the ports that systems give to outgoing connections, so that hardly anybody
+    takes it before its server does.
+    """
+    while port_is_taken(port := secrets.choice(range(20_000, 32_000))):
+        continue
+    return port
 
 
 def port_is_taken(port: int) -> bool:

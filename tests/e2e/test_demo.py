@@ -1,12 +1,16 @@
 """`wafd demo`: every example comes out as its file says, and no folder of others is emptied."""
 
+import asyncio
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from cli.demo import MARKER
 from cli.examples import REQUESTS
 from services.visits.clients import Role
 from tests.e2e.stack import Stack, request
@@ -28,7 +32,7 @@ async def test_the_demo_shows_every_example_with_the_outcome_its_file_expects(tm
     data = tmp_path / "demo"
     code, table, err = await Stack(data).wafd("demo", f"--data={data}")
     assert code == 0, err
-    shown = dict(re.findall(r"(\d\d-[\w-]+) +│ (\w+)", table))
+    shown = dict(re.findall(r"^ +(\d\d-[\w-]+) +(\w+)", table, re.MULTILINE))
     expected = {path.stem: json.loads(path.read_text())["expect"] for path in REQUESTS.glob("*.json")}
     assert shown == expected
     assert {"confirmed", "waitlisted", "refused"} == set(shown.values())
@@ -52,7 +56,7 @@ async def test_a_folder_without_requests_is_named_before_anything_starts(tmp_pat
 
 
 async def test_a_demo_leaves_the_system_that_runs_on_its_folder_alone(tmp_path: Path, stack: Stack) -> None:
-    (tmp_path / "demo").touch()  # as an earlier demo does
+    (tmp_path / MARKER).touch()  # as an earlier demo does
     await stack.start()
     code, out, err = await stack.wafd("demo", f"--data={tmp_path}")
     assert code != 0
@@ -65,3 +69,19 @@ async def test_a_demo_leaves_the_system_that_runs_on_its_folder_alone(tmp_path: 
     assert await stack.until_state(key, visit, "proposed", "waitlisted") == "proposed"
     await stack.until_told(visit, "scheduling.programme.proposed.v1")
     assert await stack.stop() == 0
+
+
+async def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli.main", "demo", f"--data={data}", stderr=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(60):
+        while not (data / "postgres.log").exists():
+            await asyncio.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.terminate()
+    await process.wait()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 40)
+    assert not alive
