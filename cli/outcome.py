@@ -17,18 +17,18 @@ from cli.examples import CENTRE_ZONE, DELIVERED, INFEASIBLE, RELEASED, Story
 
 def show(stories: Sequence[Story], data: Path) -> None:
     """Print the table, the reasons of what did not come about, and where to look."""
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     table = Table(title="What became of the requests", box=box.SIMPLE_HEAD)
     for heading in ("request", "state", "programme (time in Bahrain)"):
-        table.add_column(heading)
-    for heading in ("people told", "ms from 202\nto first notice"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("people\ntold", "ms from 202\nto first notice"):
         table.add_column(heading, justify="right")
     for story in stories:
         reference = story.events[0]["data"]["reference"] if story.events else "not accepted"
         told = str(_people_told(story)) if story.id else ""
         first = _milliseconds(story, "visits.", story.accepted_at)
         table.add_row(
-            f"{story.name}\n{reference}, {story.client}",
+            f"{story.name}\n{reference}, {story.country}",
             story.outcome,
             _programme(story),
             told,
