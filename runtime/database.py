@@ -36,7 +36,11 @@ async def open_pool(dsn: str, service: str, connections: int) -> asyncpg.Pool:
             init=encode_json,
             timeout=10,
             command_timeout=60,
-            server_settings={"search_path": f"{service}, public", "application_name": f"wafd-{service}"},
+            server_settings={
+                "search_path": f"{service}, public",
+                "application_name": f"wafd-{service}",
+                "idle_in_transaction_session_timeout": "120s",  # longer than a solve, or a mail in hand
+            },
         )
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         raise UsageError(

@@ -21,6 +21,7 @@ OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.TransactionRollbackError,  # deadlock or serialization failure
     asyncpg.ReadOnlySQLTransactionError,  # a standby after a failover
     asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process was held up
     asyncpg.PostgresSystemError,  # the server's disk or files fail
     KafkaError,
     OSError,  # ConnectionError and TimeoutError are among them

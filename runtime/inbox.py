@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -12,6 +15,7 @@ from runtime.errors import is_outage
 from runtime.incoming import Incoming, Poison, read_record
 from runtime.kafka import Records
 from runtime.queries import load_queries
+from runtime.ring import AHEAD, INBOX_DAYS, drawn_at, slot
 from runtime.transaction import Handler, Transaction, Transactions
 
 log = structlog.get_logger()
@@ -19,6 +23,38 @@ SQL = load_queries(__file__)
 
 ATTEMPTS = 3
 """How often one record is tried before it is parked."""
+
+BREAKER = 10
+"""Keys that may fail in a row, none succeeding in between, before consumption waits instead of parking."""
+
+MEMORY = timedelta(days=14)
+"""How long the inbox remembers unless the settings say otherwise."""
+
+
+class NothingSucceeds(Exception):
+    """Every record fails: it is not the records."""
+
+
+class Unremembered(Poison):
+    """Whether this event was handled before is not known: its id is older than what the inbox remembers."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "whether it was handled before is not known: its id is older than what the inbox remembers"
+        )
+
+
+class FromTheFuture(Poison):
+    """The id lies in the future: the clock of the sender is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("its id lies in the future: the clock of the sender is wrong")
+
+
+async def receive(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
+    """Note events as handled; returns those that were not before."""
+    slots = [slot(id_, INBOX_DAYS) for id_ in ids]
+    return {row["id"] for row in await tx.connection.fetch(SQL["receive"], slots, ids)}
 
 
 class Inbox:
@@ -33,10 +69,14 @@ class Inbox:
         handlers: Mapping[str, Handler],
         registry: CollectorRegistry,
         handle_any: Handler | None = None,
+        memory: timedelta = MEMORY,
     ) -> None:
         self._transactions = transactions
         self._handlers = handlers
         self._handle_any = handle_any
+        self._memory = memory
+        self._suspects: set[str] = set()
+        self._successes = 0
         self._count = Counter(
             "wafd_inbox_records_total", "Records by what became of them.", ["outcome"], registry=registry
         )
@@ -47,13 +87,14 @@ class Inbox:
 
         While the database is out it waits with back-off, then raises so that the batch is read again.
         """
-        incoming = [item for item in (self._read(record) for record in records) if item]
+        incoming = [self._remembered(item) for item in map(self._read, records) if item]
         for delay in (0.1, 0.5, 2.0, 5.0, None):
             try:
                 await self._consume(incoming)
             except Exception as error:
                 self.trouble = f"records cannot be handled: {type(error).__name__}"
-                what = "consumption waits" if is_outage(error) else "consumption failed"
+                waits = is_outage(error) or isinstance(error, NothingSucceeds)
+                what = "consumption waits" if waits else "consumption failed"
                 log.warning(what, error=type(error).__name__, records=len(incoming), exc_info=error)
                 if delay is None:
                     raise
@@ -78,20 +119,47 @@ class Inbox:
                 kind = type(error).__name__  # whose failure it is shows one by one
                 log.info("batch falls back to single records", records=len(together), error=kind)
                 alone = [*together, *alone]
-        for item in alone:
-            await self._handle_alone(item)
+        await self._handle_one_by_one(alone)
+
+    async def _handle_one_by_one(self, items: Sequence[Incoming]) -> None:
+        """Handle each record in a transaction of its own, and park what fails, unless everything does."""
+        failed: dict[str, tuple[Incoming, Exception]] = {}
+        later = []
+        before = self._successes
+        for item in items:
+            if item.key in failed:
+                later.append(item)
+            elif item.failure is not None:
+                await self._park(item, item.failure, attempts=1)
+            else:
+                hopeless = len(self._suspects) >= BREAKER and self._successes == before
+                error = await self._failure(item, 1 if hopeless else ATTEMPTS)
+                if error is not None:
+                    failed[item.key] = item, error
+                    self._suspects.add(item.key)
+        if self._successes > before:
+            self._suspects.clear()
+        elif failed and len(self._suspects) >= BREAKER:
+            raise NothingSucceeds
+        for item, error in failed.values():
+            await self._park(item, error, attempts=ATTEMPTS)
+        for item in later:  # held behind those, unless an operator has settled them meanwhile
+            error = item.failure or await self._failure(item, ATTEMPTS)
+            if error is not None:
+                await self._park(item, error, attempts=ATTEMPTS)
 
     async def _handle_together(self, items: Sequence[Incoming]) -> None:
         async with self._transactions() as tx:
             if await parking.held_now(tx, {item.key for item in items}):
                 raise Poison("a key was parked meanwhile")
-            fresh = {
-                row["id"] for row in await tx.connection.fetch(SQL["receive"], [item.id for item in items])
-            }
+            fresh = await receive(tx, [item.id for item in items])
+            news = bool(fresh)
             for item in items:
                 if item.id in fresh:
                     fresh.discard(item.id)
                     await self._handle(tx, item)
+        if news:
+            self._suspects.clear()
         self._count.labels("handled").inc(len(items))
 
     async def _handle(self, tx: Transaction, item: Incoming) -> None:
@@ -106,33 +174,44 @@ class Inbox:
     def _read(self, record: ConsumerRecord) -> Incoming | None:
         return read_record(record, None if self._handle_any else self._handlers)
 
-    async def _handle_alone(self, item: Incoming) -> None:
-        """Handle one record in a transaction of its own; park it when it fails again and again."""
-        if item.failure is not None:
-            await self._park(item, item.failure, attempts=1)
-            return
-        for attempt in range(1, ATTEMPTS + 1):
+    def _remembered(self, item: Incoming) -> Incoming:
+        """The record, as a failure when the inbox cannot know whether it was handled before."""
+        made, now = drawn_at(item.id), self._transactions.now()
+        if item.failure is not None or made is None:
+            return item
+        if made < (now - self._memory).timestamp() * 1000:
+            return replace(item, failure=Unremembered())
+        if made > (now + AHEAD).timestamp() * 1000:
+            return replace(item, failure=FromTheFuture())
+        return item
+
+    async def _failure(self, item: Incoming, attempts: int) -> Exception | None:
+        """Handle one record, or park it behind an earlier one of its key; why it failed every time, if so."""
+        while True:
+            attempts -= 1
             try:
                 await self._attempt(item)
             except Exception as error:
                 if is_outage(error):
                     raise
-                if attempt == ATTEMPTS:
-                    await self._park(item, error, attempts=attempt)
-                else:
-                    await asyncio.sleep(0.05 * 2**attempt)
+                if not attempts:
+                    return error
+                await asyncio.sleep(0.1 * (ATTEMPTS - attempts))
             else:
-                return
+                return None
 
     async def _attempt(self, item: Incoming) -> None:
+        handled = False
         async with self._transactions() as tx:
             if await parking.held_now(tx, {item.key}):
                 held = parking.held_behind(item.key)
                 fresh = await parking.park(tx, item, held, attempts=0)
             else:
                 held, fresh = None, False
-                if await tx.connection.fetch(SQL["receive"], [item.id]):
+                if await receive(tx, [item.id]):
                     await self._handle(tx, item)
+                    handled = True
+        self._successes += handled
         if held is None:
             self._count.labels("handled").inc()
         elif fresh:
@@ -169,7 +248,7 @@ class Inbox:
                     raise Poison(f"no handler for the type {row['type']} any more")
                 if item.failure:
                     raise item.failure
-                if await tx.connection.fetch(SQL["receive"], [item.id]):
+                if await receive(tx, [item.id]):
                     await self._handle(inner, item)
         except Exception as error:
             if is_outage(error):

@@ -65,7 +65,11 @@ async def ensure_topics(settings: Settings) -> None:
     await admin.start()
     try:
         missing = sorted(set(TOPICS) - set(await admin.list_topics()))
-        topics = [NewTopic(name, settings.kafka_partitions, settings.kafka_replication) for name in missing]
+        kept = {"retention.ms": str(settings.kafka_retention_days * 86_400_000)}
+        topics = [
+            NewTopic(name, settings.kafka_partitions, settings.kafka_replication, topic_configs=kept)
+            for name in missing
+        ]
         for name, code, *_ in (await admin.create_topics(topics)).topic_errors if topics else ():
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:

@@ -9,6 +9,7 @@ import asyncpg
 
 from runtime.database import open_pool
 from runtime.errors import UsageError
+from runtime.inbox import receive
 from runtime.queries import load_queries
 from runtime.transaction import Transaction, Transactions
 from schemas.eventlog import OperatorActed, OperatorPeople
@@ -76,7 +77,7 @@ async def discard(tx: Transaction, id: UUID, reason: str, operator: str) -> None
     rows = await parked(tx.connection, id=id)
     if not rows:
         raise UsageError(f"no message with the id {id} is parked here: see `wafd parked list`")
-    await tx.connection.fetch(SQL["receive"], [id])  # a repeated delivery is no news any more
+    await receive(tx, [id])  # a repeated delivery is no news any more
     await tx.connection.execute(SQL["settle_parked"], rows[0]["position"], "discarded", reason)
     _account(tx, "parked discard", str(id), reason, operator)
 

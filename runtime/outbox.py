@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 import asyncpg
@@ -11,7 +12,9 @@ from prometheus_client import CollectorRegistry, Counter
 
 from runtime.errors import OUTAGES, is_outage
 from runtime.kafka import headers_of, send_all
+from runtime.leases import LEASE, Leases
 from runtime.queries import load_queries
+from runtime.transaction import new_id
 
 log = structlog.get_logger()
 SQL = load_queries(__file__)
@@ -21,9 +24,11 @@ POLL_SECONDS = 1.0
 
 
 class Relay:
-    """Publishes a service's outbox; of several processes one at a time, by an advisory lock.
+    """Publishes a service's outbox; several processes share it by shards, see `runtime.leases`.
 
-    Rows are marked only after the broker acknowledged them, so a crash repeats some and loses none.
+    Rows are forgotten as unpublished only after the broker acknowledged them, so a crash repeats some and
+    loses none. What a relay that was held up publishes after its lease is a repetition too: another relay
+    begins with the first row that was not acknowledged, so the first occurrences keep each key's order.
     """
 
     def __init__(
@@ -32,6 +37,8 @@ class Relay:
         self._pool = pool
         self._producer = producer
         self._batch = batch
+        self._id = new_id()
+        self.leases = Leases(pool, self._id)
         self._wake = asyncio.Event()
         self._stopping = False
         self._published = Counter("wafd_outbox_published_total", "Events published.", registry=registry)
@@ -48,14 +55,21 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until stopped; outages are waited out."""
+        keeper = asyncio.create_task(self._keep_leases(), name="leases")
+        try:
+            await self._run(keeper)
+        finally:
+            keeper.cancel()
+            with suppress(*OUTAGES):  # the leases end by themselves, a little later
+                await self.leases.end()
+
+    async def _run(self, keeper: asyncio.Task[None]) -> None:
         delay = 0.1
-        while True:
+        while not keeper.done():
             try:
                 async with self._pool.acquire(timeout=10) as connection:
-                    await self._publish_as_leader(cast("asyncpg.Connection", connection))
-                if self._stopping:
+                    await self._publish(cast("asyncpg.Connection", connection))
                     return
-                delay = 0.1
             except OUTAGES as error:
                 if not is_outage(error):
                     raise
@@ -65,14 +79,23 @@ class Relay:
                     return
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)
+        keeper.result()
 
-    async def _publish_as_leader(self, connection: asyncpg.Connection) -> None:
-        # The lock goes with the connection: a killed leader frees it at once, the pool's reset otherwise.
-        lock = "('outbox'::regclass::oid::bigint)"
-        if not await connection.fetchval(f"SELECT pg_try_advisory_lock{lock}"):
-            if not self._stopping:
-                await asyncio.sleep(POLL_SECONDS / 4)
-            return
+    async def _keep_leases(self) -> None:
+        while True:
+            try:
+                if await self.leases.renew():
+                    self.wake()
+            except OUTAGES as error:
+                if not is_outage(error):
+                    raise
+                log.warning("leases cannot be renewed", error=type(error).__name__)
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+
+    async def _publish(self, connection: asyncpg.Connection) -> None:
+        """Publish whatever comes, until stopped and nothing is left."""
+        if self._stopping:
+            await self.leases.renew()
         while True:
             self._wake.clear()
             while await self.publish_once(connection):
@@ -80,34 +103,30 @@ class Relay:
             self.trouble = None
             if self._stopping:
                 return
-            await self._wait()
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
 
     async def publish_once(self, connection: asyncpg.Connection) -> bool:
         """Publish up to one batch; says whether there was any. Raises what the broker or database raised."""
-        rows = await connection.fetch(SQL["unpublished"], self._batch)
-        if not rows:
-            return False
-        errors = await send_all(
-            self._producer,
-            [
-                (
-                    row["topic"],
-                    row["key"],
-                    row["payload"],
-                    headers_of(row["type"], str(row["id"]), str(row["correlation"])),
-                )
-                for row in rows
-            ],
-        )
-        acknowledged = _unbroken(rows, errors)
-        await connection.execute(SQL["mark_published"], acknowledged)
+        async with self.leases.turn:
+            rows = await connection.fetch(SQL["unpublished"], self._batch, self.leases.shards)
+            if not rows or not self.leases.shards:
+                return False
+            errors = await send_all(
+                self._producer,
+                [
+                    (
+                        row["topic"],
+                        row["key"],
+                        row["payload"],
+                        headers_of(row["type"], str(row["id"]), str(row["correlation"])),
+                    )
+                    for row in rows
+                ],
+            )
+            acknowledged = _unbroken(rows, errors)
+            await connection.execute(SQL["mark_published"], acknowledged, self._id)
         self._published.inc(len(acknowledged))
         for error in errors:
             if error is not None:

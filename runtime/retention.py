@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
+import asyncpg
+import structlog
+
 from runtime.queries import load_queries
+from runtime.ring import INBOX_DAYS, OUTBOX_DAYS, expired_slots
 from runtime.settings import Settings
 from runtime.transaction import Transaction
 
+log = structlog.get_logger()
 SQL = load_queries(__file__)
 
 SWEEP_EVERY = timedelta(hours=1)
@@ -13,12 +18,33 @@ SWEEP_EVERY = timedelta(hours=1)
 
 async def sweep(tx: Transaction, settings: Settings) -> None:
     """Drop some of what is past its retention, and set the timer ``sweep`` again: soon if there is more."""
-    replayed = tx.now - timedelta(days=settings.outbox_retention_days)
-    remembered = tx.now - timedelta(days=settings.inbox_retention_days)
+    replayed = timedelta(days=settings.outbox_retention_days)
+    remembered = timedelta(days=settings.inbox_retention_days)
     tags = [
-        await tx.connection.execute(SQL["sweep_outbox"], replayed),
-        await tx.connection.execute(SQL["sweep_inbox"], remembered),
-        await tx.connection.execute(SQL["sweep_parked"], remembered),
+        await tx.connection.execute(SQL["sweep_timeless"], INBOX_DAYS, tx.now - remembered),
+        await tx.connection.execute(SQL["sweep_parked"], tx.now - remembered),
     ]
-    more = any(not tag.endswith(" 0") for tag in tags)
+    outbox = expired_slots(tx.now, replayed, OUTBOX_DAYS)
+    waiting = {row["slot"] for row in await tx.connection.fetch(SQL["waiting_slots"], outbox)}
+    tables = [f"outbox_{slot}" for slot in outbox if slot not in waiting]
+    tables += [f"inbox_{slot}" for slot in expired_slots(tx.now, remembered, INBOX_DAYS)]
+    # One a time and last, for its lock is exclusive until the transaction ends.
+    more = any(not tag.endswith(" 0") for tag in tags) or await _empty_one(tx, tables)
     await tx.remind("sweep", "", tx.now + (timedelta(seconds=1) if more else SWEEP_EVERY))
+
+
+async def _empty_one(tx: Transaction, tables: list[str]) -> bool:
+    """Truncate the first partition that holds anything; says whether there was one."""
+    for table in tables:
+        if not await tx.connection.fetchval(f"SELECT EXISTS (SELECT FROM {table})"):  # noqa: S608 -- ours
+            continue
+        try:
+            async with tx.attempt() as inner:
+                await inner.connection.execute("SET LOCAL lock_timeout = '100ms'")  # nobody waits for us
+                await inner.connection.execute(f"TRUNCATE {table}")
+        except asyncpg.LockNotAvailableError:
+            log.info("partition in use, emptied later", table=table)
+        else:
+            log.info("partition emptied", table=table)
+        return True
+    return False

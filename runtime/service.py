@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import cast
 
 import asyncpg
@@ -136,7 +137,8 @@ class Process:
         self._producer = new_producer(settings, service.name)
         self._relay = Relay(pool, self._producer, settings.batch_records, self._registry)
         handlers = {data.TYPE: handler for data, handler in service.handlers.items()}
-        self._inbox = Inbox(self._transactions, handlers, self._registry, service.consume_any)
+        memory = timedelta(days=settings.inbox_retention_days)
+        self._inbox = Inbox(self._transactions, handlers, self._registry, service.consume_any, memory)
         built_in: dict[str, TimerHandler] = {"redrive": self._inbox.redrive, "sweep": self._sweep}
         # The service's own timers may wait for a mail server or a solver; redrives and sweeps must not.
         self._timers = [Timers(self._transactions, service.timers) for _ in range(service.timer_workers)]

@@ -6,6 +6,7 @@ from pydantic import Field, PostgresDsn, StringConstraints, UrlConstraints, Vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.errors import UsageError
+from runtime.ring import INBOX_DAYS, OUTBOX_DAYS
 
 Dsn = Annotated[PostgresDsn, UrlConstraints(host_required=False)]
 Bootstrap = Annotated[str, StringConstraints(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
@@ -26,16 +27,19 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     batch_records: int = Field(default=500, ge=1, le=10_000)
     database_connections: int = Field(default=10, ge=4, le=200)
-    outbox_retention_days: int = Field(default=7, ge=1)
-    inbox_retention_days: int = Field(default=14, ge=2)
+    outbox_retention_days: int = Field(default=7, ge=1, le=OUTBOX_DAYS - 3)
+    kafka_retention_days: int = Field(default=10, ge=1)
+    inbox_retention_days: int = Field(default=14, ge=2, le=INBOX_DAYS - 3)
 
     @model_validator(mode="after")
     def _remember_longer_than_replay(self) -> Self:
-        if self.inbox_retention_days <= self.outbox_retention_days:
-            raise ValueError(
-                "WAFD_INBOX_RETENTION_DAYS must be greater than WAFD_OUTBOX_RETENTION_DAYS, "
-                "or a replay of the outbox would be handled twice"
-            )
+        for name in ("outbox", "kafka"):
+            if self.inbox_retention_days <= getattr(self, f"{name}_retention_days"):
+                raise ValueError(
+                    f"WAFD_INBOX_RETENTION_DAYS must be greater than WAFD_{name.upper()}_RETENTION_DAYS, "
+                    f"or what is read again from the {'outbox' if name == 'outbox' else 'topics'} "
+                    "would not be recognised"
+                )
         return self
 
 

@@ -11,7 +11,9 @@ from uuid import UUID
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from runtime.leases import shard_of
 from runtime.queries import load_queries
+from runtime.ring import OUTBOX_DAYS, slot
 from schemas.event import Event, EventData, new_event, topic_of
 
 SQL = load_queries(__file__)
@@ -28,9 +30,11 @@ def new_id() -> UUID:
 class Outgoing(NamedTuple):
     """A row for the outbox."""
 
+    slot: int
     id: UUID
     topic: str
     key: str
+    shard: int
     type: str
     correlation: UUID
     payload: bytes
@@ -75,8 +79,11 @@ class Transaction:
                 f"{event.type} has {len(payload)} bytes; at most {LARGEST_EVENT} can be published"
             )
         self.outgoing.append(
-            Outgoing(event.id, topic_of(event.type), subject, event.type, self.correlation_id, payload)
-        )
+            Outgoing(
+                slot(event.id, OUTBOX_DAYS), event.id, topic_of(event.type), subject, shard_of(subject),
+                event.type, self.correlation_id, payload,
+            )
+        )  # fmt: skip
         return event.id
 
     async def remind(self, name: str, key: str, at: datetime) -> None:

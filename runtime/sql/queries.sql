@@ -1,37 +1,97 @@
 -- name: add_to_outbox
 -- Write a transaction's events in the order they were emitted; the sequence is drawn after the sort.
-INSERT INTO outbox (id, topic, key, type, correlation, payload)
-SELECT id, topic, key, type, correlation, payload
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::bytea[])
-    WITH ORDINALITY AS event (id, topic, key, type, correlation, payload, place)
-ORDER BY place
+WITH event AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $1::smallint[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::uuid[], $8::bytea[]
+    ) WITH ORDINALITY AS event (slot, id, topic, key, shard, type, correlation, payload, place)
+    ORDER BY place
+), numbered AS MATERIALIZED (
+    SELECT nextval('outbox_seq') AS seq, event.* FROM event
+), waiting AS (
+    INSERT INTO unpublished (seq, slot, id, shard) SELECT seq, slot, id, shard FROM numbered
+)
+INSERT INTO outbox (slot, id, seq, topic, key, shard, type, correlation, payload)
+SELECT slot, id, seq, topic, key, shard, type, correlation, payload FROM numbered
 
 -- name: unpublished
 -- The next events to publish; whatever is unpublished counts, also a lower sequence that committed late.
-SELECT seq, id, topic, key, type, correlation, payload
-FROM outbox
-WHERE published_at IS NULL
-ORDER BY seq
-LIMIT $1
+-- One look into the outbox for each, so that the plan does not depend on how much the outbox keeps.
+SELECT waiting.seq, event.id, event.topic, event.key, event.type, event.correlation, event.payload
+FROM (
+    SELECT seq, slot, id FROM unpublished WHERE shard = ANY ($2::smallint[]) ORDER BY seq LIMIT $1
+) AS waiting
+CROSS JOIN LATERAL (
+    SELECT * FROM outbox WHERE outbox.slot = waiting.slot AND outbox.id = waiting.id OFFSET 0
+) AS event
+ORDER BY waiting.seq
 
 -- name: mark_published
--- Remember that the broker has acknowledged these rows.
-UPDATE outbox SET published_at = now() WHERE seq = ANY ($1::bigint[])
+-- Forget that rows wait: the broker has acknowledged them. A relay that lost their shard meanwhile forgets
+-- nothing: the one that has it now publishes them.
+DELETE FROM unpublished
+USING relay_shard
+WHERE unpublished.seq = ANY ($1::bigint[])
+    AND relay_shard.shard = unpublished.shard AND relay_shard.relay = $2
 
 -- name: republish
--- Have the relay publish again what a lost broker may be missing: what inboxes are sure to remember.
-UPDATE outbox SET published_at = NULL WHERE published_at IS NOT NULL AND recorded_at >= $1
+-- Have the relays publish again what a lost broker may be missing: what inboxes are sure to remember.
+INSERT INTO unpublished (seq, slot, id, shard)
+SELECT seq, slot, id, shard FROM outbox WHERE recorded_at >= $1 ORDER BY seq
+ON CONFLICT (seq) DO NOTHING
+
+-- name: renew_relay
+-- Say that a relay lives.
+INSERT INTO relay (id, until) VALUES ($1, clock_timestamp() + $2)
+ON CONFLICT (id) DO UPDATE SET until = excluded.until
+
+-- name: bury_relays
+-- Forget relays that no longer say so.
+DELETE FROM relay WHERE until < clock_timestamp()
+
+-- name: renew_shards
+-- Keep the shards that a relay holds, even late, as long as no other one has taken them.
+UPDATE relay_shard SET until = clock_timestamp() + $2 WHERE relay = $1
+
+-- name: release_shards
+-- Give up all shards but so many: others live who should have their part.
+UPDATE relay_shard SET relay = NULL, until = '-infinity'
+WHERE relay = $1 AND shard NOT IN (SELECT shard FROM relay_shard WHERE relay = $1 ORDER BY shard LIMIT $2)
+
+-- name: take_shards
+-- Take shards that nobody holds or whose holder fell silent, up to a fair part.
+UPDATE relay_shard SET relay = $1, until = clock_timestamp() + $2
+WHERE shard IN (
+    SELECT shard FROM relay_shard
+    WHERE relay IS DISTINCT FROM $1 AND until < clock_timestamp()
+    ORDER BY shard
+    LIMIT greatest($3 - (SELECT count(*) FROM relay_shard WHERE relay = $1), 0)
+    FOR UPDATE SKIP LOCKED)
+
+-- name: held_shards
+-- The shards that a relay holds.
+SELECT shard FROM relay_shard WHERE relay = $1
+
+-- name: living_relays
+-- How many relays share the work.
+SELECT count(*) FROM relay WHERE until >= clock_timestamp()
+
+-- name: end_relay
+-- Let others take over at once what a relay held.
+WITH gone AS (DELETE FROM relay WHERE id = $1)
+UPDATE relay_shard SET relay = NULL, until = '-infinity' WHERE relay = $1
 
 -- name: receive
 -- Note events as handled and say which of them are new; a concurrent handler of the same event waits here.
-INSERT INTO inbox (id)
-SELECT DISTINCT id FROM unnest($1::uuid[]) AS event (id) ORDER BY id
-ON CONFLICT (id) DO NOTHING
+INSERT INTO inbox (slot, id)
+SELECT DISTINCT slot, id FROM unnest($1::smallint[], $2::uuid[]) AS event (slot, id) ORDER BY slot, id
+ON CONFLICT (slot, id) DO NOTHING
 RETURNING id
 
 -- name: share_parked
 -- Keep redrives out while records are handled; taken before `held_keys` looks, so that it sees the last redrive.
-SELECT pg_advisory_xact_lock_shared('parked'::regclass::oid::bigint)
+-- A consumer that is stopped in mid-transaction must not keep for long the rows that its successor waits for.
+SELECT pg_advisory_xact_lock_shared('parked'::regclass::oid::bigint),
+    set_config('idle_in_transaction_session_timeout', '20s', true)
 
 -- name: held_keys
 -- Keys with a parked message: what follows under such a key is parked behind it.
@@ -111,16 +171,14 @@ SELECT min(due_at) FROM timer WHERE name = ANY ($1::text[])
 UPDATE timer SET due_at = $3, attempts = attempts + 1, last_error = $4
 WHERE name = $1 AND key = $2 AND due_at <= $5
 
--- name: sweep_outbox
--- Drop published events past their retention, few at a time so that nothing waits for it. The age counts
--- from the recording: publishing again must not make an event younger than the inboxes' memory of it.
-DELETE FROM outbox WHERE seq = ANY (ARRAY(
-    SELECT seq FROM outbox WHERE recorded_at < $1 AND published_at IS NOT NULL LIMIT 5000))
+-- name: sweep_timeless
+-- Forget what was received without a time in its id, few at a time.
+DELETE FROM inbox WHERE slot = $1 AND id = ANY (ARRAY(
+    SELECT id FROM inbox WHERE slot = $1 AND received_at < $2 LIMIT 5000))
 
--- name: sweep_inbox
--- Forget events received before the deduplication window, few at a time.
-DELETE FROM inbox WHERE id = ANY (ARRAY(
-    SELECT id FROM inbox WHERE received_at < $1 LIMIT 5000))
+-- name: waiting_slots
+-- Partitions of the outbox that hold something unpublished, however old.
+SELECT DISTINCT slot FROM unpublished WHERE slot = ANY ($1::smallint[])
 
 -- name: list_parked
 -- Parked records that match the filters given, the oldest first; bodies are left out.
@@ -162,8 +220,9 @@ SELECT key FROM timer WHERE name = 'redrive' AND key = ANY ($1::text[])
 -- name: backlog
 -- What waits in this service.
 SELECT
-    (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
-    (SELECT coalesce(extract(epoch FROM now() - min(recorded_at)), 0)
-     FROM outbox WHERE published_at IS NULL) AS oldest_unpublished_seconds,
+    (SELECT count(*) FROM unpublished) AS unpublished,
+    (SELECT coalesce(extract(epoch FROM now() - min(outbox.recorded_at)), 0)
+     FROM (SELECT slot, id FROM unpublished ORDER BY seq LIMIT 1) AS first
+     JOIN outbox USING (slot, id)) AS oldest_unpublished_seconds,
     (SELECT count(*) FROM parked WHERE state = 'parked') AS parked,
     (SELECT count(*) FROM timer WHERE last_error IS NOT NULL) AS failing_timers

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 
 from runtime import operations
-from runtime.inbox import Inbox
+from runtime.inbox import BREAKER, Inbox, NothingSucceeds
 from runtime.kafka import headers_of
 from runtime.transaction import Transaction, Transactions, new_id
 from schemas.event import Event, new_event
@@ -52,6 +53,10 @@ def raw(
     return ConsumerRecord(
         "visits", 0, offset, 0, 0, None if key is None else key.encode(), value, None, 0, 0, tuple(headers)
     )
+
+
+async def no_pause(_seconds: float) -> None:
+    """Takes the place of `asyncio.sleep`."""
 
 
 class Seen:
@@ -299,3 +304,73 @@ async def test_the_reader_of_every_type_parks_what_has_a_type_in_name_only(bench
     await bench.inbox.consume((raw(body.encode()), record(declined("fine", "other"), 1)))
     assert len(await bench.parked()) == 1
     assert seen == [RequestDeclined.TYPE]
+
+
+async def test_while_everything_fails_nothing_is_parked_and_it_goes_on_once_something_succeeds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.inbox.asyncio.sleep", no_pause)
+    bench.seen.failing = {str(n) for n in range(12)}
+    records = tuple(record(declined(str(n), f"visit-{n}"), n) for n in range(12))
+    with pytest.raises(NothingSucceeds):
+        await bench.inbox.consume(records)
+    assert bench.inbox.trouble == "records cannot be handled: NothingSucceeds"
+    assert (await bench.parked(), await bench.emitted()) == ([], [])
+
+    await bench.inbox.consume((*records, record(declined("good", "visit-99"), 12)))
+    assert len(await bench.parked()) == 12
+    assert await bench.emitted() == ["good"]
+    assert bench.inbox.trouble is None
+
+
+async def test_failures_are_counted_over_batches_until_something_succeeds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.inbox.asyncio.sleep", no_pause)
+    bench.seen.failing = {str(n) for n in range(BREAKER)}
+    for n in range(BREAKER - 1):
+        await bench.inbox.consume((record(declined(str(n), f"visit-{n}"), n),))
+    with pytest.raises(NothingSucceeds):
+        await bench.inbox.consume((record(declined(str(BREAKER - 1), "another"), 9),))
+    assert len(await bench.parked()) == BREAKER - 1
+
+
+async def test_a_flood_of_unreadable_records_stops_nothing(bench: Bench) -> None:
+    poison = tuple(raw(b"x", key=f"bad-{n}", offset=n) for n in range(3 * BREAKER))
+    await bench.inbox.consume(poison)
+    await bench.inbox.consume((record(declined("good", "visit-1"), 50),))
+    assert len(await bench.parked()) == 3 * BREAKER
+    assert await bench.emitted() == ["good"]
+
+
+async def test_what_follows_a_failure_in_the_same_batch_is_parked_behind_it_whatever_it_is(
+    bench: Bench,
+) -> None:
+    bench.seen.failing = {"first"}
+    await bench.inbox.consume(
+        (
+            record(declined("first", "visit-1"), 0),
+            raw(b"unreadable", key="visit-1", offset=1),
+            record(declined("third", "visit-1"), 2),
+            record(declined("good", "visit-2"), 3),
+        )
+    )
+    assert [row["record_offset"] for row in await bench.parked()] == [0, 1, 2]
+    assert await bench.emitted() == ["good"]
+
+
+@pytest.mark.parametrize(
+    ("age", "cause"), [(timedelta(days=15), "older than what the inbox"), (timedelta(days=-2), "future")]
+)
+async def test_an_event_of_which_the_inbox_cannot_know_is_parked(
+    bench: Bench, age: timedelta, cause: str
+) -> None:
+    made = declined("x", "visit-1")
+    milliseconds = int((datetime.now(UTC) - age).timestamp() * 1000)
+    event = made.model_copy(update={"id": UUID(int=milliseconds << 80 | made.id.int & (1 << 80) - 1)})
+    await bench.inbox.consume((record(event),))
+    (row,) = await bench.parked()
+    assert cause in row["cause"]
+    async with bench.transactions() as tx:
+        await bench.inbox.redrive(tx, "visit-1")  # an operator has looked at it
+    assert await bench.emitted() == ["x"]

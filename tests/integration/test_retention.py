@@ -1,43 +1,112 @@
 """What is kept how long: a replay must never reach past what the inboxes remember."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime import database as module
 from runtime.database import migrate
 from runtime.errors import UsageError
+from runtime.inbox import receive
+from runtime.leases import SHARDS
 from runtime.operations import republish
+from runtime.outbox import SQL
 from runtime.retention import sweep
+from runtime.ring import OUTBOX_DAYS, expired_slots, slot
 from runtime.settings import Settings
 from schemas.eventlog import OperatorActed, OperatorPeople
 from tests.conftest import Database, OpenTransactions
 
 
-async def test_a_replayed_event_is_swept_by_its_age_and_an_old_one_is_not_replayed(
+def id_of(age: timedelta, number: int = 0) -> UUID:
+    """A UUIDv7 as it was drawn that long ago."""
+    milliseconds = int((datetime.now(UTC) - age).timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | number)
+
+
+async def test_partitions_past_their_retention_are_emptied_and_what_waits_is_kept(
     transactions: OpenTransactions, database: Database
 ) -> None:
     open_ = await transactions("eventlog")
-    for name in ("young", "old", "waiting"):
+    admin = await asyncpg.connect(database.admin, server_settings={"search_path": "eventlog"})
+    ages = {"young": 6, "old": 8, "older": 9, "waiting": 10}
+    for seq, (key, days) in enumerate(ages.items()):
+        id_ = id_of(timedelta(days=days))
+        await admin.execute(
+            "INSERT INTO outbox (slot, id, seq, topic, key, shard, type, correlation, payload) "
+            "VALUES ($1, $2, $3, 't', $4, 0, 't', $2, '')",
+            slot(id_, OUTBOX_DAYS), id_, seq, key,
+        )  # fmt: skip
+    waiting = id_of(timedelta(days=10))
+    await admin.execute(
+        "INSERT INTO unpublished (seq, slot, id, shard) VALUES (3, $1, $2, 0)",
+        slot(waiting, OUTBOX_DAYS), waiting,
+    )  # fmt: skip
+    ids = [id_of(timedelta(days=days)) for days in (0, 13, 15, 20)]
+    async with open_() as tx:
+        await receive(tx, [*ids, uuid4()])
+    await admin.execute("UPDATE inbox SET received_at = now() - interval '15 days' WHERE slot = 32")
+    settings = Settings.model_validate({"database": database.admin, "kafka": "127.0.0.1:9"})
+    for _ in range(8):  # one partition a time
+        async with open_() as tx:
+            await sweep(tx, settings)
+    assert {row["key"] for row in await admin.fetch("SELECT key FROM outbox")} == {"young", "waiting"}
+    assert {row["id"] for row in await admin.fetch("SELECT id FROM inbox")} == set(ids[:2])
+    due = await admin.fetchval("SELECT due_at - now() FROM timer WHERE name = 'sweep'")
+    assert due > timedelta(minutes=59)
+    await admin.close()
+
+
+async def test_a_partition_in_use_is_emptied_later(
+    transactions: OpenTransactions, database: Database
+) -> None:
+    open_ = await transactions("eventlog")
+    old = id_of(timedelta(days=15))
+    async with open_() as tx:
+        await receive(tx, [old])
+    settings = Settings.model_validate({"database": database.admin, "kafka": "127.0.0.1:9"})
+    async with open_() as reader:
+        await reader.connection.fetch("SELECT * FROM inbox")
+        async with open_() as tx:
+            await sweep(tx, settings)
+            assert await tx.connection.fetchval("SELECT due_at - now() FROM timer") < timedelta(minutes=1)
+    async with open_() as tx:
+        assert await tx.connection.fetchval("SELECT count(*) FROM inbox") == 1
+        await sweep(tx, settings)
+        assert await tx.connection.fetchval("SELECT count(*) FROM inbox") == 0
+
+
+async def test_what_the_outbox_keeps_is_published_again_in_its_order(
+    transactions: OpenTransactions,
+) -> None:
+    open_ = await transactions("eventlog")
+    for name in ("a", "b", "c"):
         async with open_() as tx:
             data = OperatorActed(action=name, target="t", reason="r", people=OperatorPeople(operator="o"))
             tx.emit(data, subject=name)
-    admin = await asyncpg.connect(database.admin, server_settings={"search_path": "eventlog"})
-    await admin.execute("UPDATE outbox SET published_at = now() WHERE key <> 'waiting'")
-    await admin.execute("UPDATE outbox SET recorded_at = now() - interval '8 days' WHERE key <> 'young'")
     async with open_() as tx:
+        await tx.connection.execute("DELETE FROM unpublished WHERE seq < (SELECT max(seq) FROM unpublished)")
+        await tx.connection.execute(
+            "UPDATE outbox SET recorded_at = now() - interval '8 days' WHERE key = 'a'"
+        )
         assert await republish(tx.connection, tx.now - timedelta(days=7)) == 1
-    await admin.execute("UPDATE outbox SET published_at = now() WHERE key <> 'waiting'")
-    await admin.execute(
-        "INSERT INTO inbox (id, received_at) SELECT id, now() - interval '13 days' FROM outbox"
-    )
-    settings = Settings.model_validate({"database": database.admin, "kafka": "127.0.0.1:9"})
-    async with open_() as tx:
-        await sweep(tx, settings)
-    assert {row["key"] for row in await admin.fetch("SELECT key FROM outbox")} == {"young", "waiting"}
-    assert await admin.fetchval("SELECT count(*) FROM inbox") == 3
-    await admin.close()
+        rows = await tx.connection.fetch(SQL["unpublished"], 10, list(range(SHARDS)))
+    assert [row["key"] for row in rows] == ["b", "c"]
+
+
+@given(age=st.timedeltas(timedelta(0), timedelta(days=60)), retention=st.integers(1, 13))
+def test_no_slot_of_an_id_within_its_retention_is_expired(age: timedelta, retention: int) -> None:
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    id_ = UUID(int=int((now - age).timestamp() * 1000) << 80 | 7 << 76 | 2 << 62)
+    expired = slot(id_, OUTBOX_DAYS) in expired_slots(now, timedelta(days=retention), OUTBOX_DAYS)
+    if age <= timedelta(days=retention):
+        assert not expired
+    elif timedelta(days=retention + 1) <= age < timedelta(days=OUTBOX_DAYS - 2):
+        assert expired
 
 
 async def test_settled_messages_lose_their_content_after_their_time_and_parked_ones_never(

@@ -1,25 +1,63 @@
 -- What every service keeps for delivery: outbox, inbox, parked messages, timers.
 
+-- Outbox and inbox are rings of days, see `runtime/ring.py`: a slot is the day of the id, the last one is for
+-- ids that tell no time. They are emptied by TRUNCATE, so nothing that is written today meets old rows.
+CREATE SEQUENCE outbox_seq;
+
 CREATE TABLE outbox (
-    seq           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id            uuid NOT NULL UNIQUE,
-    topic         text NOT NULL,
-    key           text NOT NULL,
-    type          text NOT NULL,
-    correlation   uuid NOT NULL,
-    payload       bytea NOT NULL,
-    recorded_at   timestamptz NOT NULL DEFAULT now(),
-    published_at  timestamptz
-);
--- The relay reads only what is not published yet, however many published rows are kept.
-CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL;
-CREATE INDEX outbox_recorded ON outbox (recorded_at);
+    slot         smallint NOT NULL,
+    id           uuid NOT NULL,
+    seq          bigint NOT NULL,
+    topic        text NOT NULL,
+    key          text NOT NULL,
+    shard        smallint NOT NULL,
+    type         text NOT NULL,
+    correlation  uuid NOT NULL,
+    payload      bytea NOT NULL,
+    recorded_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (slot, id)
+) PARTITION BY LIST (slot);
 
 CREATE TABLE inbox (
+    slot         smallint NOT NULL,
+    id           uuid NOT NULL,
+    received_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (slot, id)
+) PARTITION BY LIST (slot);
+
+DO $$
+BEGIN
+    FOR slot IN 0..16 LOOP
+        EXECUTE format('CREATE TABLE outbox_%s PARTITION OF outbox FOR VALUES IN (%s)', slot, slot);
+        EXECUTE format('GRANT TRUNCATE ON outbox_%s TO %I', slot, 'wafd_' || current_schema());
+    END LOOP;
+    FOR slot IN 0..32 LOOP
+        EXECUTE format('CREATE TABLE inbox_%s PARTITION OF inbox FOR VALUES IN (%s)', slot, slot);
+        EXECUTE format('GRANT TRUNCATE ON inbox_%s TO %I', slot, 'wafd_' || current_schema());
+    END LOOP;
+END $$;
+
+-- What of the outbox has not been acknowledged by the broker: small, however much the outbox keeps.
+-- The shard is a part of the keys, so that several relays may share the work and keep each key's order.
+CREATE TABLE unpublished (
+    seq          bigint PRIMARY KEY,
+    slot         smallint NOT NULL,
+    id           uuid NOT NULL,
+    shard        smallint NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+        autovacuum_vacuum_cost_delay = 0);
+
+-- Which relay publishes which shard, and until when it may: after that another one takes the shard over.
+CREATE TABLE relay (
     id           uuid PRIMARY KEY,
-    received_at  timestamptz NOT NULL DEFAULT now()
+    until        timestamptz NOT NULL
 );
-CREATE INDEX inbox_received ON inbox USING brin (received_at);
+CREATE TABLE relay_shard (
+    shard        smallint PRIMARY KEY,
+    relay        uuid,
+    until        timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO relay_shard (shard) SELECT generate_series(0, 15);
 
 CREATE TABLE parked (
     position     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,0 +1,164 @@
+"""Several relays of one service: they share its shards, and one that was held up does no harm."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from runtime.leases import SHARDS, shard_of
+from runtime.outbox import Relay
+from runtime.transaction import Transactions
+from schemas.eventlog import OperatorActed, OperatorPeople
+from tests.conftest import OpenTransactions
+
+
+class Broker:
+    """Takes everything, and remembers who published what in which order."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str, str]] = []
+
+    def producer(self, name: str) -> "Producer":
+        return Producer(self, name)
+
+    def first_occurrences(self, key: str) -> list[str]:
+        return list(dict.fromkeys(action for _, k, action in self.published if k == key))
+
+
+class Producer:
+    def __init__(self, broker: Broker, name: str) -> None:
+        self.broker, self.name = broker, name
+        self.held_up: asyncio.Event | None = None
+
+    async def send(
+        self, _topic: str, value: bytes, *, key: bytes, **_headers: object
+    ) -> asyncio.Future[None]:
+        if self.held_up:
+            await self.held_up.wait()
+        action = json.loads(value)["data"]["action"]
+        self.broker.published.append((self.name, key.decode(), action))
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
+
+NewRelay = Callable[[Producer], Awaitable[Relay]]
+
+
+@pytest.fixture
+async def open_(transactions: OpenTransactions) -> Transactions:
+    return await transactions("eventlog")
+
+
+@pytest.fixture
+async def started(transactions: OpenTransactions) -> AsyncIterator[NewRelay]:
+    """Starts relays, each with a pool of its own as in a process, and stops those that still run."""
+    running: list[tuple[Relay, asyncio.Task[None]]] = []
+
+    async def start(producer: Producer) -> Relay:
+        relay = Relay((await transactions("eventlog")).pool, producer, 50, CollectorRegistry())
+        running.append((relay, asyncio.create_task(relay.run())))
+        return relay
+
+    yield start
+    for relay, task in running:
+        relay.stop()
+        await task
+
+
+async def emit(open_: Transactions, actions: range, keys: int) -> None:
+    for n in actions:
+        async with open_() as tx:
+            data = OperatorActed(action=str(n), target="t", reason="r", people=OperatorPeople(operator="o"))
+            tx.emit(data, subject=f"key-{n % keys}")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def test_keys_are_spread_over_all_shards_and_stay_where_they_are() -> None:
+    counts = Counter(shard_of(f"visit-{n}") for n in range(1600))
+    assert len(counts) == SHARDS
+    assert max(counts.values()) < 200
+    assert shard_of("visit-1") == 2
+
+
+async def test_relays_share_the_shards_and_those_of_one_that_ends_go_to_the_others(
+    open_: Transactions, started: NewRelay
+) -> None:
+    broker = Broker()
+    first = await started(broker.producer("first"))
+    await until(lambda: len(first.leases.shards) == SHARDS)
+    second = await started(broker.producer("second"))
+    await until(lambda: len(first.leases.shards) == len(second.leases.shards) == SHARDS // 2)
+    assert not set(first.leases.shards) & set(second.leases.shards)
+    await emit(open_, range(100), keys=40)
+    await until(lambda: len(broker.published) == 100)
+    assert {name for name, *_ in broker.published} == {"first", "second"}
+    first.stop()
+    await until(lambda: len(second.leases.shards) == SHARDS)
+    await emit(open_, range(100, 140), keys=40)
+    await until(lambda: len(broker.published) == 140)
+    for key in range(40):
+        expected = [str(n) for n in range(140) if n % 40 == key]
+        assert broker.first_occurrences(f"key-{key}") == expected
+
+
+async def test_what_a_relay_publishes_after_its_lease_is_a_repetition_and_it_marks_nothing(
+    open_: Transactions, started: NewRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker()
+    slow = broker.producer("held up")
+    slow.held_up = asyncio.Event()
+    await emit(open_, range(6), keys=2)
+    late = await started(slow)
+    await until(late.leases.turn.locked)
+
+    async def not_at_all() -> bool:  # the whole process stands still, its renewals too
+        return False
+
+    monkeypatch.setattr(late.leases, "renew", not_at_all)
+    await started(broker.producer("successor"))
+    await until(lambda: len(broker.published) == 6)
+    await emit(open_, range(6, 8), keys=2)
+    await until(lambda: len(broker.published) == 8)
+
+    await open_.pool.execute(  # as if the successor had not got as far yet
+        "INSERT INTO unpublished SELECT seq, slot, id, shard FROM outbox ORDER BY seq LIMIT 6"
+    )
+    slow.held_up.set()
+    await until(lambda: len(broker.published) >= 14)
+    await asyncio.sleep(0.2)
+    repeated = [action for name, _, action in broker.published if name == "held up"]
+    assert repeated == [str(n) for n in range(6)]
+    for key in (0, 1):
+        expected = [str(n) for n in range(8) if n % 2 == key]
+        assert broker.first_occurrences(f"key-{key}") == expected
+    assert not late.leases.shards
+
+
+async def test_a_relay_without_lease_publishes_nothing(
+    open_: Transactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker()
+    relay = Relay(open_.pool, broker.producer("x"), 50, CollectorRegistry())
+    await emit(open_, range(2), keys=2)
+    async with open_.pool.acquire() as connection:
+        assert not await relay.publish_once(cast("asyncpg.Connection", connection))
+        await relay.leases.renew()
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + 3.1)
+        assert not await relay.publish_once(cast("asyncpg.Connection", connection))
+        assert broker.published == []
+        await relay.leases.renew()
+        assert await relay.publish_once(cast("asyncpg.Connection", connection))
+    assert len(broker.published) == 2
