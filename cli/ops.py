@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cli.target import SERVICES, command, connect, kafka
 from runtime import operations
-from runtime.kafka import TOPICS
+from runtime.kafka import TOPICS, connection_options
 
 
 @command
@@ -33,7 +33,7 @@ async def lag(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 async def _unread(group: str) -> int:
     """Records that a group has not committed, of any type; the embedded broker tells fewer than there are."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka(), group_id=group, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**connection_options(kafka()), group_id=group, enable_auto_commit=False)
     await consumer.start()
     try:
         partitions = [

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from embedded.children import EmbeddedServerError
 from runtime.database import encode_json
 from runtime.errors import OperationError, UsageError, is_outage
+from runtime.settings import KafkaSettings, load_settings
 
 SERVICES = ("visits", "scheduling", "notifications", "eventlog")
 DEFAULT_DATA = Path(".wafd")
@@ -45,9 +46,11 @@ def admin_dsn() -> str:
     return os.environ.get("WAFD_ADMIN_DATABASE") or str(run_file()["admin_database"])
 
 
-def kafka() -> str:
-    """The broker's address, from WAFD_KAFKA or the running `wafd up`."""
-    return os.environ.get("WAFD_KAFKA") or str(run_file()["kafka"])
+def kafka() -> KafkaSettings:
+    """How to speak to the broker: from WAFD_KAFKA and its companions, or of the running `wafd up`."""
+    return load_settings(
+        KafkaSettings, **({} if "WAFD_KAFKA" in os.environ else {"kafka": run_file()["kafka"]})
+    )
 
 
 def operator() -> str:

@@ -30,7 +30,8 @@ from runtime import logging as wafd_logging
 from runtime import operations
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
-from runtime.settings import Settings
+from runtime.kafka import connection_options
+from runtime.settings import KafkaSettings, Settings, load_settings
 
 log = structlog.get_logger()
 
@@ -177,7 +178,8 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
 
 async def _reached(kafka: str) -> str:
     """Make sure that a broker answers before four services wait for it. Raises `UsageError`."""
-    client = AIOKafkaClient(bootstrap_servers=kafka, request_timeout_ms=5000)
+    options = connection_options(load_settings(KafkaSettings, kafka=kafka))
+    client = AIOKafkaClient(**options, request_timeout_ms=5000)
     try:
         async with asyncio.timeout(15):
             await client.bootstrap()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -9,14 +10,16 @@ import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, Topic
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.kafka.subscriber.usecase import BatchSubscriber
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from prometheus_client import CollectorRegistry
 
 from runtime.errors import UsageError
-from runtime.settings import Settings
+from runtime.settings import KafkaSettings, Settings
 from schemas.event import CONTENT_TYPE
 
 log = structlog.get_logger()
@@ -40,14 +43,46 @@ def headers_of(type_: str, id_: str, correlation: str) -> list[tuple[str, bytes]
     ]
 
 
-def new_producer(settings: Settings, service: str) -> AIOKafkaProducer:
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What every aiokafka client has to be given: address, encryption, login."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_security_protocol.startswith("SASL"):
+        assert settings.kafka_password is not None  # noqa: S101 -- the settings see to it
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    if settings.kafka_security_protocol.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ca_file)
+    return options
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    """The same as FastStream wants it said."""
+    if settings.kafka_security_protocol == "PLAINTEXT":
+        return None
+    options = connection_options(settings)
+    context: ssl.SSLContext | None = options.get("ssl_context")
+    if "sasl_mechanism" not in options:
+        return BaseSecurity(context, use_ssl=True)
+    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return kinds[options["sasl_mechanism"]](
+        options["sasl_plain_username"], options["sasl_plain_password"], context, use_ssl=context is not None
+    )
+
+
+def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
     """Make the relay's producer: every replica acknowledges, order per partition is kept.
 
     Idempotence stays off: with it a dead broker makes `send` and `stop` hang without end
     (aiokafka #1101), and repeated records are the inbox's business anyway.
     """
     return AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
+        **connection_options(settings),
         client_id=f"wafd-{service}-relay",
         acks="all",
         enable_idempotence=False,
@@ -61,7 +96,7 @@ def new_producer(settings: Settings, service: str) -> AIOKafkaProducer:
 
 async def ensure_topics(settings: Settings) -> None:
     """Create the topics that are missing, with the partitions and replicas of the settings."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=10_000)
     await admin.start()
     try:
         missing = sorted(set(TOPICS) - set(await admin.list_topics()))
@@ -119,6 +154,7 @@ class Subscription:
         self.membership = Membership()
         self.broker = KafkaBroker(
             settings.kafka,
+            security=_security(settings),
             client_id=f"wafd-{service}",
             logger=logging.getLogger("wafd.kafka"),
             log_level=logging.DEBUG,  # of what it says about every batch; errors keep theirs

@@ -1,8 +1,17 @@
 """Settings from the environment (prefix `WAFD_`); a wrong one ends in one sentence and exit 2."""
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, PostgresDsn, StringConstraints, UrlConstraints, ValidationError, model_validator
+from pydantic import (
+    Field,
+    FilePath,
+    PostgresDsn,
+    SecretStr,
+    StringConstraints,
+    UrlConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.errors import UsageError
@@ -12,13 +21,35 @@ Dsn = Annotated[PostgresDsn, UrlConstraints(host_required=False)]
 Bootstrap = Annotated[str, StringConstraints(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
 
 
-class Settings(BaseSettings):
-    """What every service process needs to know."""
+class KafkaSettings(BaseSettings):
+    """Where Kafka is, and how it is spoken to."""
 
     model_config = SettingsConfigDict(env_prefix="WAFD_", frozen=True, extra="ignore")
 
-    database: Dsn = Field(description="postgresql://user:password@host:port/name")
     kafka: Bootstrap = Field(description="host:port of one or more brokers, comma-separated")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: FilePath | None = Field(
+        default=None, description="certificates of the authority that signed the broker's, PEM"
+    )
+
+    @model_validator(mode="after")
+    def _name_who_speaks(self) -> Self:
+        named = bool(self.kafka_username and self.kafka_password)
+        if self.kafka_security_protocol.startswith("SASL") and not named:
+            raise ValueError(
+                f"WAFD_KAFKA_SECURITY_PROTOCOL is {self.kafka_security_protocol}: "
+                "set WAFD_KAFKA_USERNAME and WAFD_KAFKA_PASSWORD as well"
+            )
+        return self
+
+
+class Settings(KafkaSettings):
+    """What every service process needs to know."""
+
+    database: Dsn = Field(description="postgresql://user:password@host:port/name")
     kafka_partitions: int = Field(default=6, ge=1, le=1000)
     kafka_replication: int = Field(default=1, ge=1, le=9)
     kafka_session_seconds: float = Field(default=10, ge=1, le=300)
@@ -46,10 +77,10 @@ class Settings(BaseSettings):
 S = TypeVar("S", bound=BaseSettings)
 
 
-def load_settings(kind: type[S]) -> S:
-    """Read ``kind`` from the environment. Raises `UsageError` naming every wrong variable."""
+def load_settings(kind: type[S], **given: Any) -> S:
+    """Read from the environment what is not ``given``. Raises `UsageError` naming every wrong variable."""
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         raise UsageError("; ".join(_sentence(kind, problem) for problem in error.errors())) from None
 
