@@ -3,16 +3,16 @@
 from typing import Literal
 from uuid import UUID
 
-from pydantic import EmailStr, Field
+from pydantic import Field
 
 from schemas.event import EventData, Frozen
-from schemas.terms import Code, Line, NoticeLanguage
+from schemas.terms import Code, Email, Line, NoticeLanguage
 
 
 class NoticePeople(Frozen):
     """Whom the notice was for."""
 
-    address: EmailStr | None
+    address: Email | None
 
 
 class Notice(EventData):

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import AwareDatetime, EmailStr, Field
+from pydantic import AwareDatetime, Field
 
 from schemas.event import EventData, Frozen
-from schemas.terms import Bilingual, Code, Country, DateWindow, Line, NoticeLanguage, PersonName
+from schemas.terms import Bilingual, Code, Country, DateWindow, Email, Line, NoticeLanguage, PersonName
 from schemas.visits import MinistryPeople
 
 CATALOGUE_SUBJECT = "catalogue"
@@ -71,7 +71,7 @@ class CentrePerson(Frozen):
 
     person: Code
     name: PersonName
-    email: EmailStr | None
+    email: Email | None
     language: NoticeLanguage
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import AwareDatetime, EmailStr, Field
+from pydantic import AwareDatetime, Field
 
 from schemas.event import EventData, Frozen
 from schemas.terms import (
@@ -11,6 +11,7 @@ from schemas.terms import (
     Contact,
     Country,
     DateWindow,
+    Email,
     LanguageTag,
     Line,
     NoticeLanguage,
@@ -158,7 +159,7 @@ class BodyContact(Frozen):
     """Whom a consulted body is written to."""
 
     name: Line | None = Field(default=None, description="None when only an office is known.")
-    email: EmailStr = Field(max_length=254)
+    email: Email = Field(max_length=254)
     language: NoticeLanguage = "en"
 
 
