@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -31,14 +31,12 @@ from runtime import operations
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
 from runtime.kafka import connection_options
-from runtime.settings import KafkaSettings, Settings, load_settings
+from runtime.settings import KafkaSettings, load_settings
 
 log = structlog.get_logger()
 
 EXAMPLE_CENTRE = Path(__file__).parent.parent / "examples" / "centre.yaml"
 READY_WITHIN = 90.0
-REPLAYED = timedelta(days=Settings.model_fields["outbox_retention_days"].default)
-"""How far back a broker is refilled that lost everything."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +159,11 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
     """Start the broker, which is empty, and have the outboxes refill it; so again whenever it restarts."""
 
     async def refill() -> None:
-        since = datetime.now(UTC) - REPLAYED
+        everything_kept = datetime.fromtimestamp(0, UTC)
         for service in SERVICES:
             connection = await asyncpg.connect(admin_database, server_settings={"search_path": service})
             try:
-                count = await operations.republish(connection, since)
+                count = await operations.republish(connection, everything_kept)
             finally:
                 await connection.close()
             log.info("events will be published again", of=service, events=count)

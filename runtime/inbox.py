@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -26,9 +26,6 @@ ATTEMPTS = 3
 
 BREAKER = 10
 """Keys that may fail in a row, none succeeding in between, before consumption waits instead of parking."""
-
-MEMORY = timedelta(days=14)
-"""How long the inbox remembers unless the settings say otherwise."""
 
 
 class NothingSucceeds(Exception):
@@ -57,6 +54,18 @@ async def receive(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in await tx.connection.fetch(SQL["receive"], slots, ids)}
 
 
+def _remembered(item: Incoming, memory_begins: datetime, now: datetime) -> Incoming:
+    """The record, as a failure when the inbox cannot know whether it was handled before."""
+    made = drawn_at(item.id)
+    if item.failure is not None or made is None:
+        return item
+    if made < memory_begins.timestamp() * 1000:
+        return replace(item, failure=Unremembered())
+    if made > (now + AHEAD).timestamp() * 1000:
+        return replace(item, failure=FromTheFuture())
+    return item
+
+
 class Inbox:
     """Handles a service's records: each event once, those of one key in order.
 
@@ -69,12 +78,10 @@ class Inbox:
         handlers: Mapping[str, Handler],
         registry: CollectorRegistry,
         handle_any: Handler | None = None,
-        memory: timedelta = MEMORY,
     ) -> None:
         self._transactions = transactions
         self._handlers = handlers
         self._handle_any = handle_any
-        self._memory = memory
         self._suspects: set[str] = set()
         self._successes = 0
         self._count = Counter(
@@ -87,7 +94,7 @@ class Inbox:
 
         While the database is out it waits with back-off, then raises so that the batch is read again.
         """
-        incoming = [self._remembered(item) for item in map(self._read, records) if item]
+        incoming = [item for item in map(self._read, records) if item]
         for delay in (0.1, 0.5, 2.0, 5.0, None):
             try:
                 await self._consume(incoming)
@@ -106,8 +113,9 @@ class Inbox:
     async def _consume(self, incoming: Sequence[Incoming]) -> None:
         if not incoming:
             return
-        troubled = {item.key for item in incoming if item.failure}
-        troubled |= await parking.held(self._transactions, {item.key for item in incoming})
+        held, memory_begins = await parking.look(self._transactions, {item.key for item in incoming})
+        incoming = [_remembered(item, memory_begins, self._transactions.now()) for item in incoming]
+        troubled = held | {item.key for item in incoming if item.failure}
         alone = [item for item in incoming if item.key in troubled]
         together = [item for item in incoming if item.key not in troubled]
         if together:
@@ -174,17 +182,6 @@ class Inbox:
     def _read(self, record: ConsumerRecord) -> Incoming | None:
         return read_record(record, None if self._handle_any else self._handlers)
 
-    def _remembered(self, item: Incoming) -> Incoming:
-        """The record, as a failure when the inbox cannot know whether it was handled before."""
-        made, now = drawn_at(item.id), self._transactions.now()
-        if item.failure is not None or made is None:
-            return item
-        if made < (now - self._memory).timestamp() * 1000:
-            return replace(item, failure=Unremembered())
-        if made > (now + AHEAD).timestamp() * 1000:
-            return replace(item, failure=FromTheFuture())
-        return item
-
     async def _failure(self, item: Incoming, attempts: int) -> Exception | None:
         """Handle one record, or park it behind an earlier one of its key; why it failed every time, if so."""
         while True:
@@ -205,7 +202,8 @@ class Inbox:
         async with self._transactions() as tx:
             if await parking.held_now(tx, {item.key}):
                 held = parking.held_behind(item.key)
-                fresh = await parking.park(tx, item, held, attempts=0)
+                known = await tx.connection.fetchval(SQL["received"], slot(item.id, INBOX_DAYS), item.id)
+                fresh = not known and await parking.park(tx, item, held, attempts=0)
             else:
                 held, fresh = None, False
                 if await receive(tx, [item.id]):

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from aiokafka import ConsumerRecord
 
+from runtime.decoding import UNDECODABLE
 from schemas.event import Event, base_of, read_any_event, read_event
 
 _FOREIGN = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
@@ -60,6 +61,8 @@ def read_record(record: ConsumerRecord, handled: Collection[str] | None) -> Inco
     key = place if record.key is None else storable(record.key.decode("utf-8", "backslashreplace"))
     type_, claimed = None, f"{place}/{record.timestamp}"
     try:
+        if record.headers and record.headers[0][0] == UNDECODABLE:
+            raise Malformed(f"the batch cannot be decoded ({storable(record.headers[0][1].decode()[:100])})")
         if len(key) > LONGEST_KEY:
             key = f"{key[:40]}… ({hashlib.sha256(record.key).hexdigest()[:16]})"
             raise Malformed(f"the key is longer than {LONGEST_KEY} characters")

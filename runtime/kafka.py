@@ -18,6 +18,7 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from prometheus_client import CollectorRegistry
 
+from runtime import decoding
 from runtime.errors import UsageError
 from runtime.settings import KafkaSettings, Settings
 from schemas.event import CONTENT_TYPE
@@ -151,7 +152,9 @@ class Subscription:
         consume: Callable[[Records], Awaitable[None]],
         registry: CollectorRegistry,
     ) -> None:
+        decoding.install()
         self.membership = Membership()
+        self._reading: KafkaError | None = None
         self.broker = KafkaBroker(
             settings.kafka,
             security=_security(settings),
@@ -183,6 +186,22 @@ class Subscription:
     async def start(self) -> None:
         """Connect and join the group."""
         await self.broker.start()
+        consumer: Any = self.subscriber.consumer
+        consumer.getmany = self._noting(consumer.getmany)
+
+    def _noting(self, getmany: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Remember the error of a poll, which FastStream logs and keeps to itself."""
+
+        async def noted(*partitions: TopicPartition, **limits: int) -> Any:
+            try:
+                records = await getmany(*partitions, **limits)
+            except KafkaError as error:
+                self._reading = error
+                raise
+            self._reading = None
+            return records
+
+        return noted
 
     async def stop(self) -> None:
         """Let the batch in hand finish, then leave the group."""
@@ -198,6 +217,8 @@ class Subscription:
         ]
         if len(failures) > RESTARTS:  # it is restarted at the same place and fails there again
             return f"the Kafka consumer fails again and again: {type(failures[-1]).__name__}"
+        if self._reading is not None:
+            return f"records cannot be read: {type(self._reading).__name__}"
         if not self.membership.joined:
             return "the Kafka consumer has not joined its group yet"
         if not await self.broker.ping(timeout=2):

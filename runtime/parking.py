@@ -3,6 +3,7 @@
 import hashlib
 import traceback
 from base64 import b64decode, b64encode
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
@@ -42,10 +43,12 @@ def fingerprint(error: Exception) -> str:
     return hashlib.sha256(f"{type(error).__qualname__}|{place}".encode()).hexdigest()[:12]
 
 
-async def held(transactions: Transactions, keys: set[str]) -> set[str]:
-    """Which of ``keys`` have a parked message, outside any transaction: a first, cheap look."""
+async def look(transactions: Transactions, keys: set[str]) -> tuple[set[str], datetime]:
+    """Which of ``keys`` have a parked message, and since when the inbox remembers; no lock is taken."""
     async with transactions.pool.acquire(timeout=10) as connection:
-        return {row["key"] for row in await connection.fetch(SQL["held_keys"], list(keys))}
+        row = await connection.fetchrow(SQL["look"], list(keys))
+    assert row is not None  # noqa: S101 -- there are no tables in its FROM
+    return set(row["held"]), row["memory_begins"]
 
 
 async def held_now(tx: Transaction, keys: set[str]) -> set[str]:

@@ -6,7 +6,7 @@ import asyncpg
 import structlog
 
 from runtime.queries import load_queries
-from runtime.ring import INBOX_DAYS, OUTBOX_DAYS, expired_slots
+from runtime.ring import INBOX_DAYS, OUTBOX_DAYS, expired_slots, kept_since
 from runtime.settings import Settings
 from runtime.transaction import Transaction
 
@@ -14,6 +14,9 @@ log = structlog.get_logger()
 SQL = load_queries(__file__)
 
 SWEEP_EVERY = timedelta(hours=1)
+
+SWEEP_AFTER_START = timedelta(minutes=10)
+"""After a long stop, what is published again meets an inbox that still remembers it."""
 
 
 async def sweep(tx: Transaction, settings: Settings) -> None:
@@ -28,6 +31,7 @@ async def sweep(tx: Transaction, settings: Settings) -> None:
     waiting = {row["slot"] for row in await tx.connection.fetch(SQL["waiting_slots"], outbox)}
     tables = [f"outbox_{slot}" for slot in outbox if slot not in waiting]
     tables += [f"inbox_{slot}" for slot in expired_slots(tx.now, remembered, INBOX_DAYS)]
+    await tx.connection.execute(SQL["forget_before"], kept_since(tx.now, remembered))
     # One a time and last, for its lock is exclusive until the transaction ends.
     more = any(not tag.endswith(" 0") for tag in tags) or await _empty_one(tx, tables)
     await tx.remind("sweep", "", tx.now + (timedelta(seconds=1) if more else SWEEP_EVERY))

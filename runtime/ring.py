@@ -5,7 +5,7 @@ primary key. Nothing is created or dropped while the system runs: a partition is
 it holds has passed its retention, and takes another day's rows later.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 OUTBOX_DAYS = 16
@@ -29,8 +29,13 @@ def slot(id: UUID, days: int) -> int:
     return days if milliseconds is None else milliseconds // _DAY % days
 
 
+def kept_since(now: datetime, retention: timedelta) -> datetime:
+    """The beginning, in UTC, of the oldest day that is kept: the one on which the ``retention`` ends."""
+    return (now - retention).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def expired_slots(now: datetime, retention: timedelta, days: int) -> list[int]:
     """The partitions of a ring whose rows have all passed their ``retention`` at ``now`` (aware)."""
-    oldest, newest = (int(at.timestamp() * 1000) // _DAY for at in (now - retention, now + AHEAD))
+    oldest, newest = (int(at.timestamp() * 1000) // _DAY for at in (kept_since(now, retention), now + AHEAD))
     kept = {day % days for day in range(oldest, newest + 1)}
     return [slot for slot in range(days) if slot not in kept]

@@ -5,7 +5,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import cast
 
 import asyncpg
@@ -21,7 +20,7 @@ from runtime.inbox import Inbox
 from runtime.kafka import Subscription, ensure_topics, new_producer
 from runtime.outbox import Relay
 from runtime.queries import load_queries
-from runtime.retention import sweep
+from runtime.retention import SWEEP_AFTER_START, sweep
 from runtime.settings import Settings
 from runtime.timers import Timers
 from runtime.transaction import Handler, TimerHandler, Transaction, Transactions
@@ -137,8 +136,7 @@ class Process:
         self._producer = new_producer(settings, service.name)
         self._relay = Relay(pool, self._producer, settings.batch_records, self._registry)
         handlers = {data.TYPE: handler for data, handler in service.handlers.items()}
-        memory = timedelta(days=settings.inbox_retention_days)
-        self._inbox = Inbox(self._transactions, handlers, self._registry, service.consume_any, memory)
+        self._inbox = Inbox(self._transactions, handlers, self._registry, service.consume_any)
         built_in: dict[str, TimerHandler] = {"redrive": self._inbox.redrive, "sweep": self._sweep}
         # The service's own timers may wait for a mail server or a solver; redrives and sweeps must not.
         self._timers = [Timers(self._transactions, service.timers) for _ in range(service.timer_workers)]
@@ -237,7 +235,10 @@ class Process:
 
     async def _set_sweep(self) -> None:
         async with self._transactions() as tx:
-            await tx.connection.execute(SQL["set_first_timer"], "sweep", "", tx.now, tx.correlation_id, None)
+            first = tx.now + SWEEP_AFTER_START
+            await tx.connection.execute(
+                SQL["set_timer_not_before"], "sweep", "", first, tx.correlation_id, None
+            )
 
     async def _sweep(self, tx: Transaction, _key: str) -> None:
         await sweep(tx, self._service.settings)

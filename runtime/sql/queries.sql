@@ -87,6 +87,21 @@ SELECT DISTINCT slot, id FROM unnest($1::smallint[], $2::uuid[]) AS event (slot,
 ON CONFLICT (slot, id) DO NOTHING
 RETURNING id
 
+-- name: received
+-- Whether an event was handled before.
+SELECT EXISTS (SELECT FROM inbox WHERE slot = $1 AND id = $2)
+
+-- name: look
+-- A first, cheap look before records are handled: which keys have a parked message, and since when the
+-- inbox remembers what it handled.
+SELECT
+    ARRAY(SELECT DISTINCT key FROM parked WHERE state = 'parked' AND key = ANY ($1::text[])) AS held,
+    (SELECT begins FROM inbox_memory) AS memory_begins
+
+-- name: forget_before
+-- Remember that the inbox has forgotten what was emitted before.
+UPDATE inbox_memory SET begins = greatest(begins, $1)
+
 -- name: share_parked
 -- Keep redrives out while records are handled; taken before `held_keys` looks, so that it sees the last redrive.
 -- A consumer that is stopped in mid-transaction must not keep for long the rows that its successor waits for.
@@ -132,10 +147,10 @@ ON CONFLICT (name, key) DO UPDATE
 SET due_at = excluded.due_at, correlation = excluded.correlation, causation = excluded.causation,
     attempts = 0, last_error = NULL
 
--- name: set_first_timer
--- Set a timer unless it is set already.
+-- name: set_timer_not_before
+-- Set a timer, or see that one that is set already does not fire before a time.
 INSERT INTO timer (name, key, due_at, correlation, causation) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (name, key) DO NOTHING
+ON CONFLICT (name, key) DO UPDATE SET due_at = greatest(timer.due_at, excluded.due_at)
 
 -- name: drop_timer
 -- Forget a timer.

@@ -368,9 +368,17 @@ async def test_an_event_of_which_the_inbox_cannot_know_is_parked(
     made = declined("x", "visit-1")
     milliseconds = int((datetime.now(UTC) - age).timestamp() * 1000)
     event = made.model_copy(update={"id": UUID(int=milliseconds << 80 | made.id.int & (1 << 80) - 1)})
+    await bench.admin.execute("UPDATE eventlog.inbox_memory SET begins = now() - interval '14 days'")
     await bench.inbox.consume((record(event),))
     (row,) = await bench.parked()
     assert cause in row["cause"]
     async with bench.transactions() as tx:
         await bench.inbox.redrive(tx, "visit-1")  # an operator has looked at it
     assert await bench.emitted() == ["x"]
+
+
+async def test_an_event_that_was_handled_is_not_held_behind_what_its_key_has_parked(bench: Bench) -> None:
+    first, second = declined("first", "visit-1"), declined("second", "visit-1")
+    await bench.inbox.consume((record(first),))
+    await bench.inbox.consume((raw(b"x", key="visit-1", offset=1), record(first), record(second, 2)))
+    assert [row["record_offset"] for row in await bench.parked()] == [1, 2]

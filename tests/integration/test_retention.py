@@ -56,6 +56,7 @@ async def test_partitions_past_their_retention_are_emptied_and_what_waits_is_kep
             await sweep(tx, settings)
     assert {row["key"] for row in await admin.fetch("SELECT key FROM outbox")} == {"young", "waiting"}
     assert {row["id"] for row in await admin.fetch("SELECT id FROM inbox")} == set(ids[:2])
+    assert await admin.fetchval("SELECT begins > now() - interval '15 days' FROM inbox_memory")
     due = await admin.fetchval("SELECT due_at - now() FROM timer WHERE name = 'sweep'")
     assert due > timedelta(minutes=59)
     await admin.close()

@@ -25,6 +25,10 @@ CREATE TABLE inbox (
     PRIMARY KEY (slot, id)
 ) PARTITION BY LIST (slot);
 
+-- What was emitted before this is forgotten: whether it was handled cannot be known any more.
+CREATE TABLE inbox_memory (begins timestamptz NOT NULL DEFAULT 'epoch');
+INSERT INTO inbox_memory DEFAULT VALUES;
+
 DO $$
 BEGIN
     FOR slot IN 0..16 LOOP
