@@ -44,6 +44,10 @@ class BatchBytes:
         """Whether there is another whole batch."""
         return bool(self._records.has_next())
 
+    def size_in_bytes(self) -> int:
+        """How many bytes there were."""
+        return len(self._data)
+
     def next_batch(self) -> Any:
         """The next batch; ``raw`` has its bytes."""
         (length,) = struct.unpack_from(">i", self._data, self._place + 8)

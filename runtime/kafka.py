@@ -209,20 +209,30 @@ class Subscription:
 
     async def trouble(self) -> str | None:
         """Say in one sentence why nothing is consumed, or None while all is well."""
+        for trouble in (self._consumer_trouble, self._group_trouble):
+            if sentence := trouble():
+                return sentence
+        return None if await self.broker.ping(timeout=2) else "the Kafka broker does not answer"
+
+    def _consumer_trouble(self) -> str | None:
+        consumer: Any = self.subscriber.consumer
         running = self.subscriber.running and any(not task.done() for task in self.subscriber.tasks)
-        if not running:
+        if not running or consumer is None:
             return "the Kafka consumer has stopped"
+        if consumer._fetcher.error_future.done():  # noqa: SLF001 -- it dies in silence
+            return "the Kafka consumer fetches no more"
         failures = [
             task.exception() for task in self.subscriber.tasks if task.done() and not task.cancelled()
         ]
         if len(failures) > RESTARTS:  # it is restarted at the same place and fails there again
             return f"the Kafka consumer fails again and again: {type(failures[-1]).__name__}"
+        return None
+
+    def _group_trouble(self) -> str | None:
         if self._reading is not None:
             return f"records cannot be read: {type(self._reading).__name__}"
         if not self.membership.joined:
             return "the Kafka consumer has not joined its group yet"
-        if not await self.broker.ping(timeout=2):
-            return "the Kafka broker does not answer"
         return None
 
 

@@ -117,3 +117,10 @@ def test_lenient_reading_of_a_good_batch_equals_aiokafkas(records: list[dict[str
     assert [[getattr(r, fact) for fact in facts] for r in lenient] == [
         [getattr(r, fact) for fact in facts] for r in strict
     ]
+
+
+def test_a_fetch_that_ends_within_its_first_batch_has_none() -> None:
+    data = batch({"value": b"0" * 200})
+    part = BatchBytes(data[:-1])
+    assert not part.has_next()
+    assert part.size_in_bytes() == len(data) - 1
