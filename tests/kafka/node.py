@@ -116,7 +116,8 @@ class Node:
         self._storage.rename(self._formatted)
 
     async def launch(self) -> None:
-        """Start its process; returns at once."""
+        """Start its process; returns at once. Not while it runs."""
+        assert not self.runs, f"node {self.number} runs"
         if not self._storage.exists():
             shutil.copytree(self._formatted, self._storage)
         await self._run("kafka.Kafka", self._properties)
