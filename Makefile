@@ -41,7 +41,7 @@ bench: $(STAMP) ## measure throughput and latency
 	$(BIN)/wafd bench latency
 
 clean: ## remove .venv, caches and the data of `make up`
-	rm -rf $(VENV) $(TOOL) .wafd .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(TOOL) .wafd .kafka .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # Made anew only when the dependencies change: uv.lock is the truth, the index only delivers.
 $(STAMP): pyproject.toml uv.lock

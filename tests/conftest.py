@@ -1,10 +1,12 @@
-"""Real servers for the tests: PostgreSQL with a database of its own for each test, and a Kafka broker."""
+"""Real servers for the tests: PostgreSQL with a database of its own for each test, and Kafka brokers."""
 
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -15,10 +17,12 @@ from pydantic import SecretStr
 from cli.target import SERVICES
 from embedded import broker as embedded_broker
 from embedded import postgres as embedded_postgres
-from embedded.broker import Broker
 from embedded.postgres import Postgres
 from runtime.database import migrate, open_pool
 from runtime.transaction import Transactions
+from tests.kafka import cluster
+from tests.kafka.cluster import Cluster
+from tests.kafka.jars import KafkaUnavailable
 
 settings.register_profile("wafd", deadline=None)  # no test asserts wall-clock speed
 settings.load_profile("wafd")
@@ -42,6 +46,15 @@ class Database:
         return urlunsplit(parts._replace(netloc=login))
 
 
+class Broker(Protocol):
+    """What tests need of a broker, whichever it is."""
+
+    @property
+    def address(self) -> str:
+        """Its bootstrap address, host:port."""
+
+
+BROKERS: Final = ("embedded", pytest.param("kafka", marks=pytest.mark.kafka))
 OpenTransactions = Callable[[str], Awaitable[Transactions]]
 
 
@@ -53,11 +66,67 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Po
     await server.stop()
 
 
+@asynccontextmanager
+async def running_kafka(
+    folder: Path, *, nodes: int = 1, through_link: bool = False, secured: bool = False
+) -> AsyncIterator[Cluster]:
+    """Run Apache Kafka for the length of the block; without Java or Maven skip the test, unless in CI."""
+    try:
+        running = await cluster.start(folder, nodes=nodes, through_link=through_link, secured=secured)
+    except KafkaUnavailable as problem:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(problem))
+    try:
+        yield running
+    finally:
+        await running.end()
+
+
 @pytest.fixture(scope="session")
-async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    """One node for the whole run, for tests that leave it as it is."""
+    async with running_kafka(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+async def outside_kafka(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Cluster | None]:
+    """What a whole system of a module runs on: its own embedded broker (None), then a Kafka of the module."""
+    if request.param == "embedded":
+        yield None
+        return
+    async with running_kafka(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    async with running_kafka(tmp_path_factory.mktemp("kafka"), nodes=3, through_link=True) as running:
+        yield running
+
+
+@pytest.fixture
+async def kafka_cluster(three_nodes: Cluster) -> AsyncIterator[Cluster]:
+    """Three nodes behind links, for tests that break them; mended after each."""
+    yield three_nodes
+    await three_nodes.restore()
+
+
+@pytest.fixture(scope="session")
+async def embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Broker]:
     server = await embedded_broker.start(tmp_path_factory.mktemp("broker"))
     yield server
     await server.stop()
+
+
+@pytest.fixture(scope="session", params=BROKERS)
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker in turn: a test that asks for it runs on both."""
+    found: Broker = request.getfixturevalue("kafka" if request.param == "kafka" else "embedded_kafka")
+    return found
 
 
 @pytest.fixture(scope="session")

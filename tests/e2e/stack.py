@@ -19,6 +19,7 @@ from runtime.database import encode_json
 from runtime.operations import operating
 from runtime.transaction import new_id
 from services.visits.clients import Role, add_client
+from tests.kafka.cluster import Cluster
 
 STARTS_WITHIN = 120
 
@@ -31,18 +32,23 @@ def request(name: str, **changes: Any) -> dict[str, Any]:
 
 
 class Stack:
-    """One running system on one data folder."""
+    """One running system on one data folder, with its own embedded broker unless a Kafka is given."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, kafka: Cluster | None = None) -> None:
         self.data = data
+        self.kafka = kafka
         self.ready: dict[str, Any] = {}
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self, *options: str) -> None:
         program = (sys.executable, "-m", "cli.main", "up", f"--data={self.data}", "--api-port=0", *options)
+        environment = dict(os.environ)
+        if self.kafka:
+            program += (f"--kafka={self.kafka.address}",)
+            environment["WAFD_KAFKA_SESSION_SECONDS"] = "2"  # as on the embedded broker
         with (self.data / "wafd.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *program, stdout=asyncio.subprocess.PIPE, stderr=log
+                *program, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
             )
         assert self.process.stdout is not None
         async with asyncio.timeout(STARTS_WITHIN):

@@ -1,12 +1,14 @@
 """SIGKILL in the middle of the work: what was acknowledged is finished exactly once after the restart."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from services.visits.clients import Role
 from tests.e2e.stack import Stack, request
+from tests.kafka.cluster import Cluster
 
 pytestmark = pytest.mark.e2e
 
@@ -20,12 +22,20 @@ REQUESTS = (
 )
 
 
+@pytest.fixture
+async def empty_kafka(outside_kafka: Cluster | None) -> AsyncIterator[Cluster | None]:
+    """The topics have fixed names, and each test has a database of its own."""
+    yield outside_kafka
+    if outside_kafka:
+        await outside_kafka.wipe()
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("seconds", [0.0, 1.5])
 async def test_a_killed_system_finishes_every_acknowledged_request_once(
-    tmp_path: Path, seconds: float
+    tmp_path: Path, empty_kafka: Cluster | None, seconds: float
 ) -> None:
-    stack = Stack(tmp_path)
+    stack = Stack(tmp_path, empty_kafka)
     await stack.start()
     key, officer = await stack.key("Ministry"), await stack.key("Officer", Role.OFFICER)
     visits = [await stack.submit(key, request(name)) for name in REQUESTS]

@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from embedded import broker, postgres
 from embedded.children import EmbeddedServerError, free_port, installed, port_is_taken
@@ -162,6 +163,10 @@ async def test_a_taken_port_is_named_and_nothing_is_left_running(tmp_path, serve
 
 
 async def test_the_broker_carries_records_in_order_to_a_group(broker):
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
+    await admin.start()
+    await admin.create_topics([NewTopic("embedded-test", 3, 1)])
+    await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=broker.address, acks="all", enable_idempotence=False)
     await producer.start()
     for number in range(20):

@@ -12,13 +12,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from embedded.broker import Broker
 from runtime.kafka import TOPICS, ensure_topics, new_producer
 from runtime.outbox import Relay
 from runtime.settings import Settings
 from runtime.transaction import SQL, Transaction, Transactions, new_id
 from schemas.eventlog import OperatorActed, OperatorPeople
-from tests.conftest import Database, OpenTransactions
+from tests.conftest import Broker, Database, OpenTransactions
 
 
 def acted(what: str) -> OperatorActed:

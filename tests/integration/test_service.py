@@ -14,11 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from cli.serve import load_service
 from cli.target import SERVICES
-from embedded.broker import Broker
 from embedded.children import free_port
-from runtime.kafka import Records, Subscription
+from runtime.kafka import Records, Subscription, ensure_topics
 from runtime.settings import Settings
-from tests.conftest import Database
+from tests.conftest import Broker, Database
 
 CENTRE = Path(__file__).parents[2] / "examples" / "centre.yaml"
 
@@ -67,6 +66,7 @@ async def test_every_subscriber_commits_only_after_its_batch(
     for name, value in environment(database, broker, service, 0).items():
         monkeypatch.setenv(name, value)
     settings = load_service(service).settings
+    await ensure_topics(settings)
 
     async def consume(_records: Records) -> None:
         return
@@ -146,6 +146,7 @@ async def test_a_consumer_that_has_stopped_is_not_ready(broker: Broker) -> None:
     settings = Settings.model_validate(
         {"database": "postgresql://nowhere/x", "kafka": broker.address, "kafka_session_seconds": 2}
     )
+    await ensure_topics(settings)
     subscription = Subscription(settings, "readiness", ["visits"], consume, CollectorRegistry())
     assert await subscription.trouble() is not None
     await subscription.start()
