@@ -32,24 +32,29 @@ async def lag(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 
 async def _unread(group: str) -> int:
-    """Records that a group has not committed, of any type; the embedded broker tells fewer than there are."""
+    """Records that a group has not committed, of any type; the embedded broker tells fewer than there are.
+
+    A topic counts when the group has committed in it; every topic does as long as it has in none.
+    """
     consumer = AIOKafkaConsumer(**connection_options(kafka()), group_id=group, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = [
             TopicPartition(topic, number)
             for topic in TOPICS
             for number in consumer.partitions_for_topic(topic) or ()
         ]
+        committed = {partition: await consumer.committed(partition) for partition in partitions}
+        read = {partition.topic for partition, offset in committed.items() if offset is not None}
+        begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
-        unread = 0
-        for partition, end in ends.items():
-            committed = await consumer.committed(partition)
-            if committed is not None:
-                unread += max(end - committed, 0)
-        return unread
     finally:
         await consumer.stop()
+    return sum(
+        max(end - (committed[partition] or begins[partition]), 0)
+        for partition, end in ends.items()
+        if partition.topic in read or not read
+    )
 
 
 @command

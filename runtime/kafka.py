@@ -9,7 +9,15 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAlreadyExistsError,
+    UnsupportedSaslMechanismError,
+    for_code,
+)
 from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, Topic
@@ -76,6 +84,24 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
     )
 
 
+async def check_login(settings: KafkaSettings) -> None:
+    """See whether the broker takes our login, which aiokafka's clients report as an outage.
+
+    Raises `UsageError` when it does not, and what `runtime.errors.OUTAGES` lists when it does not answer.
+    """
+    host, _, port = settings.kafka.split(",", 1)[0].rpartition(":")
+    options = connection_options(settings)
+    del options["bootstrap_servers"]
+    try:
+        connection = await create_conn(host, int(port), **options, request_timeout_ms=10_000)
+    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, AuthenticationFailedError) as error:
+        raise UsageError(
+            f"Kafka refuses the user {settings.kafka_username} ({type(error).__name__}): correct "
+            "WAFD_KAFKA_USERNAME, WAFD_KAFKA_PASSWORD or WAFD_KAFKA_SASL_MECHANISM"
+        ) from None
+    connection.close()
+
+
 def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
     """Make the relay's producer: every replica acknowledges, order per partition is kept.
 
@@ -96,7 +122,12 @@ def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
 
 
 async def ensure_topics(settings: Settings) -> None:
-    """Create the topics that are missing, with the partitions and replicas of the settings."""
+    """Create the topics that are missing, with the partitions and replicas of the settings.
+
+    Raises `UsageError` when the broker refuses us or the topics.
+    """
+    if settings.kafka_security_protocol.startswith("SASL"):
+        await check_login(settings)
     admin = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=10_000)
     await admin.start()
     try:
@@ -154,6 +185,7 @@ class Subscription:
     ) -> None:
         decoding.install()
         self.membership = Membership()
+        self._topics = topics
         self._reading: KafkaError | None = None
         self.broker = KafkaBroker(
             settings.kafka,
@@ -233,6 +265,10 @@ class Subscription:
             return f"records cannot be read: {type(self._reading).__name__}"
         if not self.membership.joined:
             return "the Kafka consumer has not joined its group yet"
+        consumer: Any = self.subscriber.consumer
+        missing = [topic for topic in self._topics if not consumer.partitions_for_topic(topic)]
+        if missing:
+            return f"the broker has no topic {missing[0]}: after the loss of a broker see `wafd recover`"
         return None
 
 

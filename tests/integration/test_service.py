@@ -37,11 +37,12 @@ def environment(database: Database, broker: Broker, service: str, port: int) -> 
     }
 
 
-async def serve(service: str, env: dict[str, str]) -> asyncio.subprocess.Process:
+async def serve(
+    service: str, env: dict[str, str], output: int = asyncio.subprocess.PIPE
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli.main", "serve", service,
-        env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable, "-m", "cli.main", "serve", service, env=env, stdout=output, stderr=output
+    )
 
 
 async def health(port: int) -> tuple[int, list[str]]:

@@ -80,10 +80,11 @@ class Credentials:
 
 
 def rules(service: str) -> Iterator[Rule]:
-    """Exactly what a service needs: to see every topic, write its own, and read others in its group."""
+    """Exactly what a service needs: see all topics, write its own and `eventlog`, read in its group."""
     user = f"wafd-{service}"
     yield Rule(user, Operation.READ, Resource.GROUP, f"wafd-{service}")
-    yield Rule(user, Operation.WRITE, Resource.TOPIC, service)
+    for topic in sorted({service, "eventlog"}):  # what operators do to a service is told by it
+        yield Rule(user, Operation.WRITE, Resource.TOPIC, topic)
     for topic in CONSUMES[service]:
         yield Rule(user, Operation.READ, Resource.TOPIC, topic)
     for topic in TOPICS:
