@@ -2,9 +2,10 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import asyncpg
@@ -193,3 +194,9 @@ async def flow(used: Servers, group: str, began: Callable[[], None] = lambda: No
     await running
     await producer.stop()
     await pool.close()
+
+
+def percentile(figures: Sequence[float], part: float) -> float:
+    """The smallest figure that at least ``part`` (0 to 1) of all do not exceed."""
+    ordered = sorted(figures)
+    return ordered[min(len(ordered) - 1, ceil(len(ordered) * part) - 1)]

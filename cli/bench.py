@@ -10,8 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import aging as aging_benchmark
 from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
+from benchmarks import relay as relay_benchmark
+from benchmarks import soak as soak_benchmark
+from benchmarks import steady as steady_benchmark
 from cli.demo import progress_bar, system
 from cli.examples import CENTRE_ZONE, REQUESTS, read_examples
 from cli.target import command
@@ -24,20 +28,81 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; com
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 
+Events = Annotated[int, typer.Option(min=1000, help="Events in a round.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Rounds that count.")]
+Kafka = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A real Kafka.")]
+Postgres = Annotated[str | None, typer.Option(metavar="DSN", help="A real PostgreSQL, as its owner.")]
+
+
 @bench_app.command()
 @command
 async def pipeline(
-    events: Annotated[int, typer.Option(min=1000, help="Events in a round.")] = 10_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count.")] = 3,
-    kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A real Kafka.")] = None,
-    postgres: Annotated[
-        str | None, typer.Option(metavar="DSN", help="A real PostgreSQL, as its owner.")
-    ] = None,
+    events: Events = 10_000,
+    rounds: Rounds = 3,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
     as_json: AsJson = False,
 ) -> None:
     """Push events through inbox, handler, outbox and relay, and through a hand-written loop."""
     configure("bench", "warning")
     _print(await pipeline_benchmark.pipeline(events, rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def relay(
+    events: Events = 20_000,
+    rounds: Rounds = 3,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    as_json: AsJson = False,
+) -> None:
+    """Publish the outbox, and the same rows by a bare producer."""
+    configure("bench", "warning")
+    _print(await relay_benchmark.relay(events, rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def steady(
+    rate: Annotated[int, typer.Option(min=10, help="Events a second.")] = 1000,
+    seconds: Annotated[int, typer.Option(min=5, help="How long.")] = 20,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the latency that is added at a steady rate."""
+    configure("bench", "warning")
+    _print(await steady_benchmark.steady(rate, seconds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def aging(
+    few: Annotated[int, typer.Option(min=1000, help="Old rows of the first measurement.")] = 10_000,
+    many: Annotated[int, typer.Option(min=1000, help="Old rows of the second.")] = 1_000_000,
+    events: Events = 10_000,
+    rounds: Rounds = 3,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what an event costs on top of few and of many old rows."""
+    configure("bench", "warning")
+    _print(await aging_benchmark.aging(few, many, events, rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def soak(
+    events: Annotated[int, typer.Option(min=10_000, help="Events in all.")] = 1_000_000,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure memory over many events."""
+    configure("bench", "warning")
+    _print(await soak_benchmark.soak(events, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
