@@ -161,6 +161,13 @@ class Flow:
         while self.published < events:  # noqa: ASYNC110 -- a counter tells nobody
             await asyncio.sleep(0.005)
 
+    async def until_quiet(self) -> None:
+        """Wait until nothing has been published for a second."""
+        before = -1
+        while before != self.published:
+            before = self.published
+            await asyncio.sleep(1)
+
 
 @asynccontextmanager
 async def flow(used: Servers, group: str, began: Callable[[], None] = lambda: None) -> AsyncIterator[Flow]:

@@ -1,7 +1,7 @@
 """Consumption: a batch is one transaction; on failure one record at a time; what fails for good is parked."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from runtime import parking
 from runtime.errors import is_outage
 from runtime.incoming import Incoming, Poison, read_record
 from runtime.kafka import Records
+from runtime.logging import in_hand
 from runtime.queries import load_queries
 from runtime.ring import AHEAD, INBOX_DAYS, drawn_at, slot
 from runtime.transaction import Handler, Transaction, Transactions
@@ -54,16 +55,17 @@ async def receive(tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in await tx.connection.fetch(SQL["receive"], slots, ids)}
 
 
-def _remembered(item: Incoming, memory_begins: datetime, now: datetime) -> Incoming:
-    """The record, as a failure when the inbox cannot know whether it was handled before."""
-    made = drawn_at(item.id)
-    if item.failure is not None or made is None:
-        return item
-    if made < memory_begins.timestamp() * 1000:
-        return replace(item, failure=Unremembered())
-    if made > (now + AHEAD).timestamp() * 1000:
-        return replace(item, failure=FromTheFuture())
-    return item
+def _remembered(incoming: Iterable[Incoming], memory_begins: datetime, now: datetime) -> list[Incoming]:
+    """The records, as failures where the inbox cannot know whether they were handled before."""
+    oldest, newest = memory_begins.timestamp() * 1000, (now + AHEAD).timestamp() * 1000
+
+    def known(item: Incoming) -> Incoming:
+        made = drawn_at(item.id)
+        if item.failure is not None or made is None or oldest <= made <= newest:
+            return item
+        return replace(item, failure=Unremembered() if made < oldest else FromTheFuture())
+
+    return [known(item) for item in incoming]
 
 
 class Inbox:
@@ -114,7 +116,7 @@ class Inbox:
         if not incoming:
             return
         held, memory_begins = await parking.look(self._transactions, {item.key for item in incoming})
-        incoming = [_remembered(item, memory_begins, self._transactions.now()) for item in incoming]
+        incoming = _remembered(incoming, memory_begins, self._transactions.now())
         troubled = held | {item.key for item in incoming if item.failure}
         alone = [item for item in incoming if item.key in troubled]
         together = [item for item in incoming if item.key not in troubled]
@@ -174,10 +176,11 @@ class Inbox:
         event = item.event
         assert event is not None  # noqa: S101 -- records without an event never get here
         handler = self._handle_any or self._handlers[event.type]
-        with structlog.contextvars.bound_contextvars(
-            correlation_id=str(event.correlationid), event_id=str(event.id), type=event.type, key=item.key
-        ):
+        token = in_hand.set(event)
+        try:
             await handler(tx.answering(event.correlationid, event.id), event)
+        finally:
+            in_hand.reset(token)
 
     def _read(self, record: ConsumerRecord) -> Incoming | None:
         return read_record(record, None if self._handle_any else self._handlers)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 
 import structlog
@@ -45,11 +46,19 @@ Records = tuple["ConsumerRecord[bytes, bytes]", ...]
 def headers_of(type_: str, id_: str, correlation: str) -> list[tuple[str, bytes]]:
     """Kafka headers of an event: what can be known without reading the body (CloudEvents binding)."""
     return [
-        ("content-type", CONTENT_TYPE.encode()),
-        ("ce_type", type_.encode()),
+        _CONTENT_TYPE,
+        _type_header(type_),
         ("ce_id", id_.encode()),
         ("ce_correlationid", correlation.encode()),
     ]
+
+
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
+
+
+@cache
+def _type_header(type_: str) -> tuple[str, bytes]:
+    return ("ce_type", type_.encode())
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -106,14 +115,15 @@ def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
     """Make the relay's producer: every replica acknowledges, order per partition is kept.
 
     Idempotence stays off: with it a dead broker makes `send` and `stop` hang without end
-    (aiokafka #1101), and repeated records are the inbox's business anyway.
+    (aiokafka #1101), and repeated records are the inbox's business anyway. It does not linger: a batch of
+    the relay is handed over in one go, and leaves in one go.
     """
     return AIOKafkaProducer(
         **connection_options(settings),
         client_id=f"wafd-{service}-relay",
         acks="all",
         enable_idempotence=False,
-        linger_ms=5,
+        linger_ms=0,
         max_batch_size=256 * 1024,
         max_request_size=8 * 1024 * 1024,
         request_timeout_ms=15_000,

@@ -20,7 +20,8 @@ _DAY = 86_400_000
 
 def drawn_at(id: UUID) -> int | None:
     """When a UUIDv7 was drawn, in milliseconds since the Unix epoch (RFC 9562); None of another id."""
-    return id.int >> 80 if id.version == 7 else None  # noqa: PLR2004
+    number = id.int
+    return number >> 80 if number >> 76 & 15 == 7 else None  # noqa: PLR2004 -- UUID.version takes longer
 
 
 def slot(id: UUID, days: int) -> int:

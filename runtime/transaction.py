@@ -101,7 +101,10 @@ class Transaction:
 
     def answering(self, correlation_id: UUID, causation_id: UUID | None) -> "Transaction":
         """Look at the same transaction on behalf of another cause: that of what is emitted from here."""
-        return replace(self, correlation_id=correlation_id, causation_id=causation_id)
+        return Transaction(  # not `replace`, which takes several times as long
+            self.connection, self.now, correlation_id, causation_id,
+            self.outgoing, self.reminders, self.writes,
+        )  # fmt: skip
 
     def later(self) -> "Transaction":
         """Look at the same transaction at the present time, after something outside took a while."""
