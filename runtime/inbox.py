@@ -205,6 +205,7 @@ class Inbox:
         async with self._transactions() as tx:
             if await parking.held_now(tx, {item.key}):
                 held = parking.held_behind(item.key)
+                await tx.connection.execute("SET LOCAL enable_seqscan = off")  # as in the relay
                 known = await tx.connection.fetchval(SQL["received"], slot(item.id, INBOX_DAYS), item.id)
                 fresh = not known and await parking.park(tx, item, held, attempts=0)
             else:

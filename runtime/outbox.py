@@ -94,6 +94,8 @@ class Relay:
 
     async def _publish(self, connection: asyncpg.Connection) -> None:
         """Publish whatever comes, until stopped and nothing is left."""
+        # A day's partition is empty when it begins: a plan made then, and kept, would scan it to its end.
+        await connection.execute("SET enable_seqscan = off")
         if self._stopping:
             await self.leases.renew()
         while True:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from runtime.kafka import TOPICS, ensure_topics, new_producer
 from runtime.outbox import Relay
+from runtime.ring import OUTBOX_DAYS, slot
 from runtime.settings import Settings
 from runtime.transaction import SQL, Transaction, Transactions, new_id
 from schemas.eventlog import OperatorActed, OperatorPeople
@@ -210,3 +211,30 @@ async def test_every_topic_exists_after_the_start(settings: Settings, broker: Br
     await consumer.start()
     assert set(TOPICS) <= await consumer.topics()
     await consumer.stop()
+
+
+async def test_a_plan_that_was_made_on_an_empty_day_does_not_scan_it_when_it_is_full(
+    transactions: OpenTransactions, database: Database
+) -> None:
+    open_ = await transactions("eventlog")
+    admin = await asyncpg.connect(database.admin)
+    await admin.execute("VACUUM ANALYZE eventlog.outbox, eventlog.unpublished")
+    relay = Relay(open_.pool, DeadBroker(set()), 500, CollectorRegistry())
+    running = asyncio.create_task(relay.run())
+    await asyncio.sleep(0.5)  # it has looked, and the plan is made
+    for _ in range(3):
+        async with open_() as tx:
+            for n in range(500):
+                tx.emit(acted("x"), subject=str(n))
+    relay.stop()
+    await running
+    assert await open_.pool.fetchval("SELECT count(*) FROM unpublished") == 0
+    await open_.pool.expire_connections()
+    await open_.pool.close()  # what its sessions counted is known when they end
+    scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE schemaname = 'eventlog' AND relname = $1"
+    today = f"outbox_{slot(new_id(), OUTBOX_DAYS)}"
+    async with asyncio.timeout(10):
+        while await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename = 'wafd_eventlog'"):
+            await asyncio.sleep(0.05)
+    assert await admin.fetchval(scans, today) < 10
+    await admin.close()
