@@ -3,11 +3,12 @@
 import asyncio
 import re
 import ssl
+from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTPUTF8, EmailPolicy
@@ -96,19 +97,50 @@ class _Words(EmailPolicy):
         return self.fold(name, value).encode("ascii", "surrogateescape")
 
 
-_WORDS = _Words(linesep="\r\n")
+_WORDS = _Words(linesep="\r\n", cte_type="7bit")
+_LINE = 76
+"""Characters of a header line that holds encoded words (RFC 2047, 2)."""
 
 
 def _encoded(text: str, header: str) -> str:
-    return text if text.isascii() else Header(text, "utf-8", header_name=header).encode(linesep="\r\n")
+    """Write a text beyond ASCII as encoded words (RFC 2047), a word of the text whole wherever it fits.
+
+    The space between two words stands inside the first: a reader drops what is between encoded words.
+    """
+    if text.isascii():
+        return text
+    return "\r\n ".join(
+        f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in _pieces(text, len(header) + 2)
+    )
+
+
+def _pieces(text: str, taken: int) -> Iterator[str]:
+    """Cut a text into what fits on a line each; ``taken`` characters of the first one are used."""
+    piece = ""
+    for word in re.findall(r"\S*\s*", text):
+        for part in (word,) if _fits(word, 1) else word:  # a word longer than a line is cut anywhere
+            if piece and not _fits(piece + part, taken):
+                yield piece
+                piece, taken = "", 1
+            piece += part
+    yield piece
+
+
+def _fits(piece: str, taken: int) -> bool:
+    return len(piece.encode()) <= (_LINE - taken - len("=?utf-8?b??=")) // 4 * 3
 
 
 def _check_headers(message: EmailMessage) -> None:
     """Read the message back: what somebody wrote must not have become a header of its own."""
-    head = deepcopy(message).as_bytes().partition(b"\r\n\r\n")[0]
+    head = _written(message).partition(b"\r\n\r\n")[0]
     names = [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"]
     if sorted(name.decode("ascii", "replace") for name in names) != sorted(message.keys()):
         raise Refused("the message would have other headers than it was given")
+
+
+def _written(message: EmailMessage) -> bytes:
+    """Write the message out, without the marks that writing leaves in it."""
+    return deepcopy(message).as_bytes()
 
 
 def _address(name: str, address: str) -> Address:
@@ -163,11 +195,16 @@ class Post:
         not lose notices). The reasons name no person.
         """
         client = self._client()
+        # Written here and checked as written: the client's own way folds headers by the library's policy,
+        # which drops spaces.
+        options = [] if address.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
         try:
             async with asyncio.timeout(self.seconds):
                 async with asyncio.timeout(self.connect_seconds):
                     await client.connect()
-                await client.send_message(message, recipients=[address])
+                await client.sendmail(
+                    message["From"].addresses[0].addr_spec, [address], _written(message), mail_options=options
+                )
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _answer("the recipient", *_reply(error.recipients[0])) from error
         except aiosmtplib.SMTPDataError as error:
