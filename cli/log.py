@@ -50,7 +50,7 @@ async def search(
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Find events; personal data is neither searched nor shown."""
+    """Find events; personal data, and what people wrote in free words, is neither searched nor shown."""
     connection = await connect("eventlog")
     now = datetime.now(UTC)
     rows = await store.search_events(

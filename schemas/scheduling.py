@@ -81,6 +81,12 @@ class ProgrammePeople(MinistryPeople):
     persons: tuple[CentrePerson, ...]
 
 
+class CancelledPeople(ProgrammePeople):
+    """Who has to know that the programme is off, and why it is."""
+
+    reason: Line = Field(description="In free words, which may name people.")
+
+
 class VisitRef(EventData):
     """Which visit and which state of its request a programme is for."""
 
@@ -121,7 +127,7 @@ class ProgrammeReleased(Programme, type="scheduling.programme.released.v1"):
 class ProgrammeCancelled(Programme, type="scheduling.programme.cancelled.v1"):
     """The programme is off; `slots` are those that are freed."""
 
-    reason: Line
+    people: CancelledPeople
 
 
 class Alternative(Frozen):

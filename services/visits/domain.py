@@ -13,6 +13,7 @@ from services.visits.request import (
     VisitRequest,
     approved_part,
     changed_pointers,
+    contacts_of,
     delegation_people,
     ministry_people,
     needs_of,
@@ -32,7 +33,6 @@ def submit(*, id: UUID, reference: str, client: UUID, country: str, request: Vis
         **facts_of(visit),
         sender_reference=request.sender_reference,
         note_verbale=request.note_verbale.number,
-        subject=request.subject,
         needs=needs_of(request),
         people=delegation_people(request),
     )
@@ -95,7 +95,7 @@ def _amend(command: c.Amend, visit: Visit, now: datetime) -> tuple[Visit, tuple[
         changed=changed_pointers(to_json(visit.request), to_json(command.request)),
         needs_approval=state is State.SUBMITTED,
         needs=needs_of(command.request),
-        people=delegation_people(command.request),
+        people=news.AmendmentPeople(**dict(delegation_people(command.request))),
     )
     if not touches:
         return after, (amended,)
@@ -111,20 +111,22 @@ def _judge(
         case c.AskInformation(question):
             after = moved(visit, State.INFORMATION_REQUESTED, reason=question)
             return after, (
-                news.InformationRequested(**facts, question=question, people=ministry_people(request)),
+                news.InformationRequested(
+                    **facts, people=news.QuestionPeople(focal_points=contacts_of(request), question=question)
+                ),
             )
         case c.Approve():
             refuse_unless_agreed(visit)
             approved = news.RequestApproved(
                 **facts,
-                subject=request.subject,
                 needs=needs_of(request),
                 people=delegation_people(request),
             )
             return moved(visit, State.APPROVED), (approved,)
         case c.Decline(reason):
             after = moved(visit, State.DECLINED, reason=reason)
-            return after, (news.RequestDeclined(**facts, reason=reason, people=ministry_people(request)),)
+            people = news.ReasonPeople(focal_points=contacts_of(request), reason=reason)
+            return after, (news.RequestDeclined(**facts, people=people),)
         case _:
             assert_never(command)
 
@@ -132,10 +134,11 @@ def _judge(
 def _end(
     command: c.Withdraw | c.Cancel | c.ExpireProposal, visit: Visit, now: datetime
 ) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    facts, people = facts_of(visit), ministry_people(visit.request)
+    facts, contacts = facts_of(visit), contacts_of(visit.request)
     match command:
         case c.Withdraw(reason):
-            withdrawn = news.RequestWithdrawn(**facts, reason=reason, people=people)
+            people = news.ReasonPeople(focal_points=contacts, reason=reason)
+            withdrawn = news.RequestWithdrawn(**facts, people=people)
             return moved(visit, State.WITHDRAWN, reason=reason), (withdrawn,)
         case c.Cancel(reason):
             pass
@@ -148,7 +151,8 @@ def _end(
             )
         case _:
             assert_never(command)
-    cancelled = news.VisitCancelled(**facts, reason=reason, people=people)
+    people = news.ReasonPeople(focal_points=contacts, reason=reason)
+    cancelled = news.VisitCancelled(**facts, people=people)
     return moved(visit, State.CANCELLED, reason=reason), (cancelled,)
 
 
@@ -219,15 +223,17 @@ def _progress(
 def _close(
     command: c.ChaseReport | c.Report, visit: Visit, now: datetime
 ) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    people = ministry_people(visit.request)
     match command:
         case c.ChaseReport():
             if visit.report_due is None or visit.chase_at is None or now < visit.chase_at:
                 raise Stale("the report is not due")
-            overdue = news.ReportOverdue(**facts_of(visit), report_due=visit.report_due, people=people)
+            overdue = news.ReportOverdue(
+                **facts_of(visit), report_due=visit.report_due, people=ministry_people(visit.request)
+            )
             return replace(visit, chase_at=now + CHASE_AGAIN), (overdue,)
         case c.Report(summary):
-            reported = news.VisitReported(**facts_of(visit), summary=summary, people=people)
+            people = news.ReportPeople(focal_points=contacts_of(visit.request), summary=summary)
+            reported = news.VisitReported(**facts_of(visit), people=people)
             return replace(moved(visit, State.REPORTED), report=summary), (reported,)
         case _:
             assert_never(command)

@@ -29,11 +29,11 @@ from tests.unit.notifications.events import (
     declined,
     event,
     golden,
-    ministry,
     proposed,
     revised,
     slot,
     submitted,
+    why,
 )
 
 TEMPLATES = Path("services/notifications/templates")
@@ -254,7 +254,7 @@ def test_a_line_break_in_a_name_or_reference_cannot_leave_its_line():
     broken = PersonName.model_construct(latin="Eve\r\nBcc: all@evil.example", arabic="x")
     contact = Contact.model_construct(name=broken, email="eve@mofa.example", phone=None, language="en")
     data = declined().model_copy(
-        update={"people": ministry(contact), "reference": "V-1\r\nBcc: x@evil.example"}
+        update={"people": why("Closed.", contact), "reference": "V-1\r\nBcc: x@evil.example"}
     )
 
     rendered = _letter(data, contact.email)

@@ -293,7 +293,9 @@ def test_an_unanswered_proposal_expires_and_not_a_moment_before():
         decide(c.ExpireProposal(), visit, make.RESPOND_BY - timedelta(seconds=1))
     cancelled = decide(c.ExpireProposal(), visit, make.RESPOND_BY)
     assert cancelled.visit.state is State.CANCELLED
-    assert only_event(cancelled).reason == "The proposed programme was not answered by 2027-01-15 12:00."
+    assert (
+        only_event(cancelled).people.reason == "The proposed programme was not answered by 2027-01-15 12:00."
+    )
 
 
 def test_a_visit_begins_and_ends_with_its_firm_programme():
