@@ -77,12 +77,15 @@ def _carry_out(command: Command, visit: Visit, now: datetime) -> tuple[Visit, tu
 
 
 def _amend(command: c.Amend, visit: Visit, now: datetime) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
+    changed = changed_pointers(to_json(visit.request), to_json(command.request))
+    if not changed and (command.message is None or visit.state is not State.INFORMATION_REQUESTED):
+        raise Forbidden("A message alone answers a question, and none is open; amend the request with it.")
     touches = approved_part(command.request) != approved_part(visit.request)
     nexts = TRANSITIONS[c.Amend][visit.state]
     if touches and visit.state is State.IN_PROGRESS:
         raise Forbidden("What was approved cannot be changed any more while the visit is in progress.")
     state = nexts[0] if touches else nexts[-1]
-    revision = visit.revision + 1
+    revision = visit.revision + bool(changed)
     after = moved(
         visit,
         state,
@@ -92,10 +95,10 @@ def _amend(command: c.Amend, visit: Visit, now: datetime) -> tuple[Visit, tuple[
     )
     amended = news.RequestAmended(
         **facts_of(after),
-        changed=changed_pointers(to_json(visit.request), to_json(command.request)),
+        changed=changed,
         needs_approval=state is State.SUBMITTED,
         needs=needs_of(command.request),
-        people=news.AmendmentPeople(**dict(delegation_people(command.request))),
+        people=news.AmendmentPeople(**dict(delegation_people(command.request)), message=command.message),
     )
     if not touches:
         return after, (amended,)
@@ -186,7 +189,9 @@ def _record_absence(command: c.RecordInfeasible | c.RecordCancellation, visit: V
         case c.RecordCancellation():
             if visit.programme and command.release < visit.programme.release:
                 raise Stale(f"release {visit.programme.release} has replaced release {command.release}")
-            return visit if state is visit.state else moved(visit, state, reason=command.reason)
+            if state is visit.state:
+                return replace(visit, programme=None)
+            return moved(visit, state, reason=command.reason)
         case _:
             assert_never(command)
 

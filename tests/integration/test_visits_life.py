@@ -382,6 +382,8 @@ async def test_only_a_newer_catalogue_is_kept(office):
         "reference = 'X'",
         """request = request || '{"members": []}'""",
         "report = 'A report before the visit'",
+        "state = 'declined', reason = 'Closed.', programme = '{}'",
+        "state = 'waitlisted', programme = '{}'",
     ],
 )
 async def test_the_database_refuses_what_cannot_be(office, change):

@@ -37,20 +37,23 @@ SELECT content FROM catalogue
 SELECT nextval('visit_reference')
 
 -- name: add_visit
--- Store a new visit; no row comes back when the client has used this reference of its own before.
+-- Store a new visit.
 INSERT INTO visit (
     id, reference, client_id, sender_reference, state, revision, approvable, request, submitted_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-ON CONFLICT (client_id, sender_reference) DO NOTHING
 RETURNING version
 
 -- name: add_people
 -- Store the personal part of a new visit.
 INSERT INTO visit_people (visit_id, people) VALUES ($1, $2)
 
+-- name: lock_sender_reference
+-- Have requests under one reference of a client submitted one after the other: a number is drawn for the first only.
+SELECT pg_advisory_xact_lock(hashtextextended('visit ' || $1::uuid || ' ' || $2, 0))
+
 -- name: visit_by_sender_reference
 -- The visit that a client has submitted under this reference of its own.
-SELECT id FROM visit WHERE client_id = $1 AND sender_reference = $2
+SELECT id, reference FROM visit WHERE client_id = $1 AND sender_reference = $2
 
 -- name: visit
 -- One visit with its people and consultations; $2 limits it to a client's own, NULL does not.

@@ -198,13 +198,13 @@ def submitted(**changes: Any) -> RequestSubmitted:
     return RequestSubmitted(**(facts | changes))
 
 
-def amended() -> RequestAmended:
+def amended(changed: tuple[str, ...] = ("/needs/size",), message: str | None = None) -> RequestAmended:
     return RequestAmended(
         **VISIT_FACTS,
-        changed=("/needs/size",),
+        changed=changed,
         needs_approval=True,
         needs=NEEDS,
-        people=AmendmentPeople(focal_points=(MARIAM, THOMAS)),
+        people=AmendmentPeople(focal_points=(MARIAM, THOMAS), message=message),
     )
 
 

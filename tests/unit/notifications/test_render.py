@@ -23,6 +23,7 @@ from tests.unit.notifications.events import (
     REFERRAL,
     THOMAS,
     WELCOME,
+    amended,
     consultation_answered,
     consultation_opened,
     consultation_overdue,
@@ -248,6 +249,26 @@ def test_a_hostile_text_keeps_its_lines_and_loses_what_turns_its_direction():
     assert "    One\n    txt.exe\n    <script>\n" in rendered.text
     assert "&lt;script&gt;" in rendered.html
     assert "\u202e" not in rendered.text + rendered.html
+
+
+def test_the_office_reads_the_answer_to_its_question_and_the_ministry_that_it_arrived():
+    answered = amended((), "The director leads it.")
+
+    office, ministry = _letter(answered, "office"), _letter(answered, THOMAS.email)
+
+    assert office.subject == "Question answered – V-2026-000017"
+    assert "The director leads it." in office.text
+    assert "Changed:" not in office.text
+    assert ministry.subject == "Your answer was received – V-2026-000017"
+    assert "stays held until that is decided" in ministry.text
+
+
+def test_the_office_reads_what_a_ministry_says_to_its_amendment():
+    office = _letter(amended(message="We are fewer."), "office")
+
+    assert office.subject == "Request amended – V-2026-000017"
+    assert "We are fewer." in office.text
+    assert "Changed: /needs/size." in office.text
 
 
 def test_a_line_break_in_a_name_or_reference_cannot_leave_its_line():
