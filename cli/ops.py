@@ -2,8 +2,9 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
+import asyncpg
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
@@ -12,23 +13,34 @@ from rich.table import Table
 from cli.target import SERVICES, command, connect, kafka
 from runtime import operations
 from runtime.kafka import TOPICS
+from services.notifications import store
 
 
 @command
 async def lag(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Show how much each service has not read, not published, or parked."""
-    rows = []
+    """Show how much each service has not read, not published, or parked, and how many notices wait."""
+    rows: list[dict[str, Any]] = []
     for service in SERVICES:
         connection = await connect(service)
         unread = await _unread(f"wafd-{service}")
-        rows.append({"service": service, "unread": unread, **await operations.backlog(connection)})
+        row = {"service": service, "unread": unread, **await operations.backlog(connection)}
+        rows.append(row | await _notices(service, connection))
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(*(name.replace("_", " ") for name in names))
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(str(row.get(name, "")) for name in names))
     Console().print(table)
+
+
+async def _notices(service: str, connection: asyncpg.Connection) -> dict[str, float]:
+    """What of the mail waits to be sent, or to be sent again."""
+    if service != "notifications":
+        return {}
+    found = await store.figures(connection, datetime.now(UTC))
+    return {"notices_waiting": found.waiting, "oldest_notice_seconds": found.oldest_seconds}
 
 
 async def _unread(group: str) -> int:

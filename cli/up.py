@@ -31,10 +31,12 @@ from runtime import operations
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
 from runtime.settings import Settings
+from services.notifications.mail import Unusable, post
 
 log = structlog.get_logger()
 
 EXAMPLE_CENTRE = Path(__file__).parent.parent / "examples" / "centre.yaml"
+MAIL_FROM = "visits@centre.example"
 READY_WITHIN = 90.0
 REPLAYED = timedelta(days=Settings.model_fields["outbox_retention_days"].default)
 """How far back a broker is refilled that lost everything."""
@@ -129,6 +131,8 @@ async def started(
 
 
 async def _start(choice: Choice, supervisor: Supervisor) -> Running:
+    if choice.smtp:
+        await _takes_mail(choice.smtp)
     admin_database = choice.postgres or await _embedded_postgres(choice, supervisor)
     passwords = await _migrate(choice, admin_database)
     kafka = (
@@ -188,6 +192,14 @@ async def _reached(kafka: str) -> str:
     return kafka
 
 
+async def _takes_mail(smtp: str) -> None:
+    """Make sure that a mail server answers and takes messages of the Centre. Raises `UsageError`."""
+    try:
+        await post(f"smtp://{smtp}", "offered").check(os.environ.get("WAFD_MAIL_FROM", MAIL_FROM))
+    except Unusable as error:
+        raise UsageError(f"no mail can be sent by {smtp} ({error}): correct --smtp") from None
+
+
 async def _embedded_mailbox(choice: Choice, supervisor: Supervisor) -> tuple[str, str]:
     smtp, http = free_port(), free_port()
     ports = [f"--smtp-port={smtp}", f"--http-port={http}"]
@@ -231,7 +243,7 @@ def _environment(choice: Choice, running: Running, service: str, password: str) 
         "WAFD_SMTP": f"smtp://{running.smtp}",
     }
     chosen = {
-        "WAFD_MAIL_FROM": "visits@centre.example",
+        "WAFD_MAIL_FROM": MAIL_FROM,
         "WAFD_MAIL_DOMAIN": "centre.example",
         "WAFD_OFFICE_EMAIL": "protocol@centre.example",
         "WAFD_CENTRE": str(EXAMPLE_CENTRE),

@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from runtime import logging as wafd_logging
 from runtime.database import migrations, open_pool
@@ -52,6 +53,8 @@ class Service:
     lifespan: Callable[[Transactions], AbstractAsyncContextManager[None]] = _nothing
     topics: tuple[str, ...] | None = None
     """Topics to read; by default those of the events it handles."""
+    collectors: Sequence[Collector] = ()
+    """Metrics of its own."""
     consume_any: Handler | None = None
     """Handles every event of its topics, also of types unknown here (the event log)."""
 
@@ -132,6 +135,8 @@ class Process:
         self._service = service
         self._pool = pool
         self._registry = CollectorRegistry()
+        for collector in service.collectors:
+            self._registry.register(collector)
         self._transactions = Transactions(pool)
         self._producer = new_producer(settings, service.name)
         self._relay = Relay(pool, self._producer, settings.batch_records, self._registry)
