@@ -23,7 +23,7 @@ demo: $(STAMP) ## start everything, send the example requests, show what happene
 	$(BIN)/wafd demo
 
 up: $(STAMP) ## start everything and leave it running until Ctrl-C
-	$(BIN)/wafd up
+	@$(BIN)/wafd up
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest

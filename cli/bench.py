@@ -21,6 +21,11 @@ from services.visits.clients import Role
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; compare ratios, not values.")
 
+LABELS = {
+    "submission_202_to_receipt_ms": "submission (202) to its e-mail, ms",
+    "approval_202_to_programme_notice_ms": "approval (200) to the programme's e-mail, ms",
+}
+
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 
@@ -46,7 +51,7 @@ async def latency(
     requests: Annotated[int, typer.Option(min=3, max=500, help="Visits, one after the other.")] = 40,
     as_json: AsJson = False,
 ) -> None:
-    """Measure from 202 to the e-mail handed over, on an idle embedded system, solver included."""
+    """Measure from an answer to the e-mail handed over, on an idle embedded system, solver included."""
     configure("bench", "warning")
     examples = read_examples(REQUESTS, datetime.now(CENTRE_ZONE).date())
     feasible = [story.request for story in examples if "refused" not in story.name]
@@ -68,11 +73,19 @@ async def latency(
     _print(figures, as_json=as_json)
 
 
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    return str(value)
+
+
 def _print(figures: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(figures))
         return
     table = Table("figure", "value")
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), str(value))
+        table.add_row(LABELS.get(name, name.replace("_", " ")), _in_words(value))
     Console().print(table)

@@ -114,7 +114,8 @@ def _fact(event: asyncpg.Record) -> str:
 
 def _line(event: asyncpg.Record, *, as_json: bool) -> str:
     if not as_json:
-        return f"{event['time']:%Y-%m-%d %H:%M:%S.%f} {event['type']:44} {event['subject']} {_fact(event)}"
+        time = event["time"].astimezone(UTC)
+        return f"{time:%Y-%m-%d %H:%M:%S.%fZ} {event['type']:44} {event['subject']} {_fact(event)}"
     names = ("id", "type", "source", "subject", "time", "correlation", "causation", "data")
     return json.dumps({name: event[name] for name in names}, default=str, ensure_ascii=False)
 

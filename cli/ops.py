@@ -12,8 +12,16 @@ from rich.table import Table
 
 from cli.target import SERVICES, command, connect, kafka
 from runtime import operations
+from runtime.errors import UsageError
 from runtime.kafka import TOPICS
 from services.notifications import store
+
+RUNNING = """
+SELECT DISTINCT application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = ANY ($1::text[])
+ORDER BY application_name
+"""
+"""The services that have connections to this database, by the names that their pools give."""
 
 
 @command
@@ -67,8 +75,16 @@ async def _unread(group: str) -> int:
 @command
 async def recover(
     days: Annotated[int, typer.Option(min=1, help="How far back; at most WAFD_OUTBOX_RETENTION_DAYS.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Also while services run.")] = False,
 ) -> None:
     """Publish again after a broker was lost; stop the services first. Nothing is doubled."""
+    found = await (await connect(SERVICES[0])).fetch(RUNNING, [f"wafd-{service}" for service in SERVICES])
+    running = [row["application_name"] for row in found]
+    if running and not force:
+        raise UsageError(
+            f"{', '.join(running)} still run on this database: stop the services first, or they go on in the "
+            "new broker where they were in the lost one and skip what lies before; --force does it anyway"
+        )
     since = datetime.now(UTC) - timedelta(days=days)
     for service in SERVICES:
         count = await operations.republish(await connect(service), since)

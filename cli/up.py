@@ -48,6 +48,8 @@ class Choice:
 
     data: Path
     api_port: int
+    console_port: int
+    mailbox_port: int
     kafka: str | None
     postgres: str | None
     smtp: str | None
@@ -86,10 +88,16 @@ async def up(
         str | None, typer.Option(metavar="DSN", help="A real PostgreSQL, as its owner.")
     ] = None,
     smtp: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A real mail server.")] = None,
+    console_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the event log's health; 0: any.")
+    ] = 0,
+    mailbox_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the mailbox page; 0: any.")
+    ] = 0,
 ) -> None:
     """Start everything, print one JSON line when it is ready, and run until SIGTERM or Ctrl-C."""
     wafd_logging.configure("up", "info")
-    choice = Choice(data.absolute(), api_port, kafka, postgres, smtp)
+    choice = Choice(data.absolute(), api_port, console_port, mailbox_port, kafka, postgres, smtp)
     stop = termination()
     try:
         _check(choice)
@@ -141,9 +149,8 @@ async def _start(choice: Choice, supervisor: Supervisor) -> Running:
         else await _embedded_broker(choice, supervisor, admin_database)
     )
     smtp, mailbox = (choice.smtp, None) if choice.smtp else await _embedded_mailbox(choice, supervisor)
-    ports = {name: free_port() for name in SERVICES} | (
-        {"visits": choice.api_port} if choice.api_port else {}
-    )
+    fixed = {"visits": choice.api_port, "eventlog": choice.console_port}
+    ports = {name: fixed.get(name) or free_port() for name in SERVICES}
     running = Running(admin_database, kafka, smtp, mailbox, ports)
     for name in SERVICES:
         program = [sys.executable, "-m", "cli.main", "serve", name]
@@ -201,7 +208,7 @@ async def _takes_mail(smtp: str) -> None:
 
 
 async def _embedded_mailbox(choice: Choice, supervisor: Supervisor) -> tuple[str, str]:
-    smtp, http = free_port(), free_port()
+    smtp, http = free_port(), choice.mailbox_port or free_port()
     ports = [f"--smtp-port={smtp}", f"--http-port={http}"]
     program = [sys.executable, "-m", "embedded.mailbox", f"--data={choice.data}", *ports]
     process = Process("mailbox", program)
@@ -261,8 +268,18 @@ def _check(choice: Choice) -> None:
         raise UsageError("--postgres is no DSN: write postgresql://user:password@host:port/name")
     if choice.data.exists():
         claim(choice.data).close()  # the folder first: with another port it would still be in use
-    if choice.api_port and port_is_taken(choice.api_port):
-        raise UsageError(f"port {choice.api_port} is taken by another program: choose one with --api-port")
+    if choice.mailbox_port and choice.smtp:
+        raise UsageError("--mailbox-port is of the embedded mailbox, which does not run beside --smtp")
+    named = {
+        "--api-port": choice.api_port,
+        "--console-port": choice.console_port,
+        "--mailbox-port": choice.mailbox_port,
+    }
+    for option, port in named.items():
+        if port and list(named.values()).count(port) > 1:
+            raise UsageError(f"{option} {port} is named for another part, too: give each its own port")
+        if port and port_is_taken(port):
+            raise UsageError(f"port {port} is taken by another program: choose one with {option}")
 
 
 def _bare(dsn: str) -> str:

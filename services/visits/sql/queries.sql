@@ -6,6 +6,19 @@ INSERT INTO client (id, name, country, role, created_at) VALUES ($1, $2, $3, $4,
 -- Keep a key's digest; the secret itself is shown once and kept nowhere.
 INSERT INTO api_key (prefix, client_id, digest, created_at) VALUES ($1, $2, $3, $4)
 
+-- name: lock_clients
+-- Have clients registered one after the other, so that two of one name are not registered at a time.
+SELECT pg_advisory_xact_lock('client'::regclass::oid::bigint)
+
+-- name: namesake
+-- The client of a name, whatever its letter case, in a country.
+SELECT id, name, country, role FROM client WHERE lower(name) = lower($1) AND country = $2 ORDER BY created_at LIMIT 1
+
+-- name: find_client
+-- The client of an id, or of the prefix of one of its keys.
+SELECT id, name, country, role FROM client
+WHERE id::text = lower($1) OR id = (SELECT client_id FROM api_key WHERE prefix = $1)
+
 -- name: key_of
 -- The client of a key that is in force, with the digest to compare.
 SELECT client.id, client.name, client.country, client.role, api_key.digest
