@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from runtime import logging as wafd_logging
 from runtime.database import migrations, open_pool
 from runtime.errors import OUTAGES, OperationError, UsageError
-from runtime.http import add_health, new_server
+from runtime.http import add_health, new_app, new_server
 from runtime.inbox import Inbox
 from runtime.kafka import Subscription, ensure_topics, new_producer
 from runtime.outbox import Relay
@@ -204,13 +204,7 @@ class Process:
             worker.wake()
 
     def _app(self) -> FastAPI:
-        app = FastAPI(
-            title=f"Wafd {self._service.name}",
-            version="1",
-            docs_url="/docs",
-            redoc_url=None,
-            redirect_slashes=False,  # a redirect would name whatever host the client wrote
-        )
+        app = new_app(f"Wafd {self._service.name}")
         add_health(app, self.problems, self._registry)
         if self._service.routes:
             self._service.routes(app, self._transactions)
