@@ -44,7 +44,7 @@ class Place(Frozen):
 
     code: Code
     name: Bilingual
-    address: Line
+    address: Bilingual
 
 
 class Assignment(Frozen):

@@ -104,7 +104,9 @@ def slot(key: str, parts: Iterable[tuple[str, str]], hour: int = 6) -> Slot:
         starts=starts,
         ends=starts + timedelta(hours=1),
         place=Place(
-            code="hall", name=Bilingual(ar="قاعة التدريب", en="Training Hall"), address="Building 855, Seef"
+            code="hall",
+            name=Bilingual(ar="قاعة التدريب", en="Training Hall"),
+            address=Bilingual(ar="مبنى 855، السيف", en="Building 855, Seef"),
         ),
         assignments=tuple(Assignment.model_validate({"person": p, "role": r}) for p, r in parts),
     )

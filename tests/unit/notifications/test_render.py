@@ -130,7 +130,8 @@ def test_arabic_mail_isolates_references_numbers_and_latin_names():
     rendered = _letter(proposed(), MARIAM.email)
 
     isolated = _Page(rendered.html).isolated
-    assert {"V-2026-000017", "09:00–10:00", "Building 855, Seef"} <= set(isolated)
+    assert {"V-2026-000017", "09:00–10:00", "مبنى 855، السيف"} <= set(isolated)
+    assert "Building 855" not in rendered.html + rendered.text
     assert "\u2068V-2026-000017\u2069" in rendered.text
     assert "\u206809:00–10:00\u2069" in rendered.text
 
