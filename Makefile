@@ -23,7 +23,7 @@ demo: $(STAMP) ## start everything, send the example requests, show what happene
 	$(BIN)/wafd demo
 
 up: $(STAMP) ## start everything and leave it running until Ctrl-C
-	$(BIN)/wafd up
+	@$(BIN)/wafd up
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest
@@ -36,9 +36,10 @@ check: $(STAMP) ## check format, lint, types, layers, schemas and compose.yaml
 	$(BIN)/wafd schemas check
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
 
-bench: $(STAMP) ## measure throughput and latency
-	$(BIN)/wafd bench pipeline
-	$(BIN)/wafd bench latency
+bench: $(STAMP) ## measure throughput and latency, on Apache Kafka where Java and Maven are there
+	@if command -v java >/dev/null && command -v mvn >/dev/null; \
+	  then $(BIN)/python -m tests.kafka $(BIN)/wafd bench all --kafka {kafka}; \
+	  else echo 'No Java or Maven: measuring on the embedded broker' >&2; $(BIN)/wafd bench all; fi
 
 clean: ## remove .venv, caches and the data of `make up`
 	rm -rf $(VENV) $(TOOL) .wafd .kafka .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

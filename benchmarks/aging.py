@@ -48,6 +48,8 @@ async def aging(
             cost["event_log"][rows] = statistics.median(logs)
         await admin.close()
     return {
+        "few": few,
+        "many": many,
         "events": events,
         "rounds": rounds,
         "broker": kafka or "embedded",

@@ -88,16 +88,11 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
 def markdown(results: Mapping[str, Mapping[str, Any]], described: Mapping[str, Any], at: datetime) -> str:
     """The table with a sentence about the machine; ``at`` is when the run ended, aware."""
     rows = [f"| {line.what} | {line.figure} | {line.floor} | {line.target} |" for line in lines(results)]
-    return "\n".join(
-        (
-            f"Measured on {at:%Y-%m-%d}: {described['processor']}, {described['cores']} cores, "
-            f"{described['memory_gib']} GiB, {described['system']}, Python {described['python']}; "
-            f"broker {results['pipeline']['broker']}. PostgreSQL, broker and Wafd share the machine; "
-            "compare ratios, not values.",
-            "",
-            "| what | figure | floor of the same run | target |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-        )
+    where = (
+        f"Measured on {at:%Y-%m-%d}: {described['processor']}, {described['cores']} cores, "
+        f"{described['memory_gib']} GiB, {described['system']}, Python {described['python']}; "
+        f"broker {results['pipeline']['broker']}. PostgreSQL, broker and Wafd share the machine; "
+        "compare ratios, not values."
     )
+    head = ("| what | figure | floor of the same run | target |", "|---|---|---|---|")
+    return "\n".join((where, "", *head, *rows, ""))

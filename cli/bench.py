@@ -1,6 +1,8 @@
 """`wafd bench`: what Wafd costs, measured beside a floor in the same run."""
 
 import json
+import sys
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +18,7 @@ from benchmarks import pipeline as pipeline_benchmark
 from benchmarks import relay as relay_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import steady as steady_benchmark
+from benchmarks.report import machine, markdown
 from cli.demo import progress_bar, system
 from cli.examples import CENTRE_ZONE, REQUESTS, read_examples
 from cli.target import command
@@ -24,6 +27,11 @@ from runtime.logging import configure
 from services.visits.clients import Role
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; compare ratios, not values.")
+
+LABELS = {
+    "submission_202_to_receipt_ms": "submission (202) to its e-mail, ms",
+    "approval_202_to_programme_notice_ms": "approval (200) to the programme's e-mail, ms",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
@@ -111,8 +119,45 @@ async def latency(
     requests: Annotated[int, typer.Option(min=3, max=500, help="Visits, one after the other.")] = 40,
     as_json: AsJson = False,
 ) -> None:
-    """Measure from 202 to the e-mail handed over, on an idle embedded system, solver included."""
+    """Measure from an answer to the e-mail handed over, on an idle embedded system, solver included."""
     configure("bench", "warning")
+    _print(await _latency(requests), as_json=as_json)
+
+
+@bench_app.command("all")
+@command
+async def everything(
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    out: Annotated[Path, typer.Option(help="Folder for results.json and results.md.")] = Path("benchmarks"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer events: a look, not a measurement.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every measurement, keep the figures as JSON and as a Markdown table."""
+    configure("bench", "warning")
+    part = 10 if quick else 1
+    steps: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
+        "pipeline": lambda: pipeline_benchmark.pipeline(20_000 // part, 5, kafka, postgres),
+        "relay": lambda: relay_benchmark.relay(20_000 // part, 5, kafka, postgres),
+        "steady": lambda: steady_benchmark.steady(1000, 60 // part, kafka, postgres),
+        "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 5, kafka, postgres),
+        "soak": lambda: soak_benchmark.soak(1_000_000 // part, kafka, postgres),
+        "latency": lambda: _latency(40 // part),
+    }
+    results: dict[str, dict[str, Any]] = {}
+    for number, (name, measure) in enumerate(steps.items(), 1):
+        print(f"{number} of {len(steps)}: {name}", file=sys.stderr)
+        results[name] = await measure()
+    described = machine()
+    table = markdown(results, described, datetime.now(CENTRE_ZONE))
+    out.mkdir(parents=True, exist_ok=True)
+    content = {"machine": described, **results}
+    (out / "results.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    (out / "results.md").write_text(table, "utf-8")
+    print(json.dumps(content) if as_json else table)
+
+
+async def _latency(requests: int) -> dict[str, Any]:
     examples = read_examples(REQUESTS, datetime.now(CENTRE_ZONE).date())
     feasible = [story.request for story in examples if "refused" not in story.name]
     bodies = [
@@ -123,14 +168,21 @@ async def latency(
         async with system(Path(folder)) as ready:
             ministry = await register(ready, "Bench", "QA", Role.MINISTRY)
             officer = await register(ready, "Bench officer", "BH", Role.OFFICER)
-            figures = await latency_benchmark.latency(
+            return await latency_benchmark.latency(
                 ready,
                 ministry,
                 officer,
                 bodies,
                 lambda text: progress.update(task, advance=1, description=text),
             )
-    _print(figures, as_json=as_json)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    return str(value)
 
 
 def _print(figures: dict[str, Any], *, as_json: bool) -> None:
@@ -139,5 +191,5 @@ def _print(figures: dict[str, Any], *, as_json: bool) -> None:
         return
     table = Table("figure", "value")
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), str(value))
+        table.add_row(LABELS.get(name, name.replace("_", " ")), _in_words(value))
     Console().print(table)

@@ -50,7 +50,7 @@ async def search(
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Find events; personal data is neither searched nor shown."""
+    """Find events; personal data, and what people wrote in free words, is neither searched nor shown."""
     connection = await connect("eventlog")
     now = datetime.now(UTC)
     rows = await store.search_events(
@@ -114,7 +114,8 @@ def _fact(event: asyncpg.Record) -> str:
 
 def _line(event: asyncpg.Record, *, as_json: bool) -> str:
     if not as_json:
-        return f"{event['time']:%Y-%m-%d %H:%M:%S.%f} {event['type']:44} {event['subject']} {_fact(event)}"
+        time = event["time"].astimezone(UTC)
+        return f"{time:%Y-%m-%d %H:%M:%S.%fZ} {event['type']:44} {event['subject']} {_fact(event)}"
     names = ("id", "type", "source", "subject", "time", "correlation", "causation", "data")
     return json.dumps({name: event[name] for name in names}, default=str, ensure_ascii=False)
 

@@ -2,8 +2,9 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
+import asyncpg
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
@@ -11,24 +12,43 @@ from rich.table import Table
 
 from cli.target import SERVICES, command, connect, kafka
 from runtime import operations
+from runtime.errors import UsageError
 from runtime.kafka import TOPICS, connection_options
+from services.notifications import store
+
+RUNNING = """
+SELECT DISTINCT application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = ANY ($1::text[])
+ORDER BY application_name
+"""
+"""The services that have connections to this database, by the names that their pools give."""
 
 
 @command
 async def lag(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Show how much each service has not read, not published, or parked."""
-    rows = []
+    """Show how much each service has not read, not published, or parked, and how many notices wait."""
+    rows: list[dict[str, Any]] = []
     for service in SERVICES:
         connection = await connect(service)
         unread = await _unread(f"wafd-{service}")
-        rows.append({"service": service, "unread": unread, **await operations.backlog(connection)})
+        row = {"service": service, "unread": unread, **await operations.backlog(connection)}
+        rows.append(row | await _notices(service, connection))
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(*(name.replace("_", " ") for name in names))
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(str(row.get(name, "")) for name in names))
     Console().print(table)
+
+
+async def _notices(service: str, connection: asyncpg.Connection) -> dict[str, float]:
+    """What of the mail waits to be sent, or to be sent again."""
+    if service != "notifications":
+        return {}
+    found = await store.figures(connection, datetime.now(UTC))
+    return {"notices_waiting": found.waiting, "oldest_notice_seconds": found.oldest_seconds}
 
 
 async def _unread(group: str) -> int:
@@ -60,8 +80,16 @@ async def _unread(group: str) -> int:
 @command
 async def recover(
     days: Annotated[int, typer.Option(min=1, help="How far back; at most WAFD_OUTBOX_RETENTION_DAYS.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Also while services run.")] = False,
 ) -> None:
     """Publish again after a broker was lost; stop the services first. Nothing is doubled."""
+    found = await (await connect(SERVICES[0])).fetch(RUNNING, [f"wafd-{service}" for service in SERVICES])
+    running = [row["application_name"] for row in found]
+    if running and not force:
+        raise UsageError(
+            f"{', '.join(running)} still run on this database: stop the services first, or they go on in the "
+            "new broker where they were in the lost one and skip what lies before; --force does it anyway"
+        )
     since = datetime.now(UTC) - timedelta(days=days)
     for service in SERVICES:
         count = await operations.republish(await connect(service), since)

@@ -44,6 +44,7 @@ def show(stories: Sequence[Story], data: Path) -> None:
         f"Messages: {data / 'mail'}   logs: {data / 'wafd.log'}",
         f"To look around: {wafd} up --data {data}",
         f"and then, for example: WAFD_DATA={data} {wafd} log trace V-{datetime.now(CENTRE_ZONE):%Y}-000001",
+        "Its API keys were kept nowhere: `wafd client key PREFIX` gives one of `wafd client list` a new key.",
     ]
     console.print(*lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,13 +12,25 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.target import SERVICES, admin_dsn, command, connect, operator
+from cli.target import SERVICES, admin_dsn, command, connect, failures, operator
 from runtime import operations
 from runtime.errors import OperationError, UsageError
 
 parked_app = typer.Typer(no_args_is_help=True, help="Messages that could not be handled.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+def _id(text: str) -> UUID:
+    """Read an id in the words of the other errors, before anything is asked of a server."""
+    with failures():
+        try:
+            return UUID(text)
+        except ValueError:
+            raise UsageError(f"{text} is no id of a message: see `wafd parked list`") from None
+
+
+MessageId = Annotated[UUID, typer.Argument(metavar="ID", parser=_id)]
 OfService = Annotated[str | None, typer.Option("--service", help="Only this service's.")]
 OfKey = Annotated[str | None, typer.Option("--key", help="Only those of this key.")]
 OfKind = Annotated[str | None, typer.Option("--fingerprint", help="Only those that failed alike.")]
@@ -41,11 +54,11 @@ async def list_parked(
         for name, row in found:
             print(json.dumps({"service": name, **_facts(row)}, default=str, ensure_ascii=False))
         return
-    table = Table("service", "id", "type", "state", "cause", "held behind it", "parked at")
+    table = Table("service", "id", "type", "state", "cause", "held behind it", "parked at (UTC)")
     for name, row in found:
         table.add_row(
             name, str(row["id"]), row["type"] or "?", row["state"], row["cause"],
-            "" if everything else str(row["behind"]), f"{row['parked_at']:%Y-%m-%d %H:%M:%S}",
+            "" if everything else str(row["behind"]), _utc(row["parked_at"]),
         )  # fmt: skip
     Console(width=None if Console().is_terminal else 180).print(table if found else "nothing is parked")
 
@@ -53,7 +66,7 @@ async def list_parked(
 @parked_app.command()
 @command
 async def show(
-    id_: Annotated[UUID, typer.Argument(metavar="ID")],
+    id_: MessageId,
     body: Annotated[
         bool, typer.Option("--body", help="Also the body, which may hold personal data.")
     ] = False,
@@ -73,13 +86,15 @@ async def show(
 @parked_app.command()
 @command
 async def redrive(
-    id_: Annotated[UUID | None, typer.Argument(metavar="[ID]")] = None,
+    id_: Annotated[UUID | None, typer.Argument(metavar="[ID]", parser=_id)] = None,
     service: OfService = None,
     key: OfKey = None,
     fingerprint: OfKind = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that is parked.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be redriven.")] = False,
-    seconds: Annotated[float, typer.Option("--wait", help="How long to wait for the outcome.")] = 30,
+    seconds: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="Seconds to wait for the outcome.")
+    ] = 30,
 ) -> None:
     """Handle parked messages again, each key from its oldest on; what fails again stays parked."""
     if not (id_ or key or fingerprint or everything):
@@ -124,7 +139,7 @@ async def _redrive(service: str, keys: Sequence[str], seconds: float) -> list[as
 @parked_app.command()
 @command
 async def discard(
-    id_: Annotated[UUID, typer.Argument(metavar="ID")],
+    id_: MessageId,
     reason: Annotated[str, typer.Option(help="Why it may be given up; kept for good.")],
 ) -> None:
     """Give one parked message up for good; a reason is needed."""
@@ -137,6 +152,10 @@ async def discard(
         async with operations.operating(admin_dsn(), service) as transactions, transactions() as tx:
             await operations.discard(tx, id_, reason.strip(), operator())
         print(f"{service}: {id_} discarded")
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 async def _find(

@@ -32,10 +32,12 @@ from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
 from runtime.kafka import connection_options
 from runtime.settings import KafkaSettings, load_settings
+from services.notifications.mail import Unusable, post
 
 log = structlog.get_logger()
 
 EXAMPLE_CENTRE = Path(__file__).parent.parent / "examples" / "centre.yaml"
+MAIL_FROM = "visits@centre.example"
 READY_WITHIN = 90.0
 
 
@@ -45,6 +47,8 @@ class Choice:
 
     data: Path
     api_port: int
+    console_port: int
+    mailbox_port: int
     kafka: str | None
     postgres: str | None
     smtp: str | None
@@ -83,10 +87,16 @@ async def up(
         str | None, typer.Option(metavar="DSN", help="A real PostgreSQL, as its owner.")
     ] = None,
     smtp: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A real mail server.")] = None,
+    console_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the event log's health; 0: any.")
+    ] = 0,
+    mailbox_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the mailbox page; 0: any.")
+    ] = 0,
 ) -> None:
     """Start everything, print one JSON line when it is ready, and run until SIGTERM or Ctrl-C."""
     wafd_logging.configure("up", "info")
-    choice = Choice(data.absolute(), api_port, kafka, postgres, smtp)
+    choice = Choice(data.absolute(), api_port, console_port, mailbox_port, kafka, postgres, smtp)
     stop = termination()
     try:
         _check(choice)
@@ -128,6 +138,8 @@ async def started(
 
 
 async def _start(choice: Choice, supervisor: Supervisor) -> Running:
+    if choice.smtp:
+        await _takes_mail(choice.smtp)
     admin_database = choice.postgres or await _embedded_postgres(choice, supervisor)
     passwords = await _migrate(choice, admin_database)
     kafka = (
@@ -136,9 +148,8 @@ async def _start(choice: Choice, supervisor: Supervisor) -> Running:
         else await _embedded_broker(choice, supervisor, admin_database)
     )
     smtp, mailbox = (choice.smtp, None) if choice.smtp else await _embedded_mailbox(choice, supervisor)
-    ports = {name: free_port() for name in SERVICES} | (
-        {"visits": choice.api_port} if choice.api_port else {}
-    )
+    fixed = {"visits": choice.api_port, "eventlog": choice.console_port}
+    ports = {name: fixed.get(name) or free_port() for name in SERVICES}
     running = Running(admin_database, kafka, smtp, mailbox, ports)
     for name in SERVICES:
         program = [sys.executable, "-m", "cli.main", "serve", name]
@@ -188,8 +199,16 @@ async def _reached(kafka: str) -> str:
     return kafka
 
 
+async def _takes_mail(smtp: str) -> None:
+    """Make sure that a mail server answers and takes messages of the Centre. Raises `UsageError`."""
+    try:
+        await post(f"smtp://{smtp}", "offered").check(os.environ.get("WAFD_MAIL_FROM", MAIL_FROM))
+    except Unusable as error:
+        raise UsageError(f"no mail can be sent by {smtp} ({error}): correct --smtp") from None
+
+
 async def _embedded_mailbox(choice: Choice, supervisor: Supervisor) -> tuple[str, str]:
-    smtp, http = free_port(), free_port()
+    smtp, http = free_port(), choice.mailbox_port or free_port()
     ports = [f"--smtp-port={smtp}", f"--http-port={http}"]
     program = [sys.executable, "-m", "embedded.mailbox", f"--data={choice.data}", *ports]
     process = Process("mailbox", program)
@@ -231,7 +250,7 @@ def _environment(choice: Choice, running: Running, service: str, password: str) 
         "WAFD_SMTP": f"smtp://{running.smtp}",
     }
     chosen = {
-        "WAFD_MAIL_FROM": "visits@centre.example",
+        "WAFD_MAIL_FROM": MAIL_FROM,
         "WAFD_MAIL_DOMAIN": "centre.example",
         "WAFD_OFFICE_EMAIL": "protocol@centre.example",
         "WAFD_CENTRE": str(EXAMPLE_CENTRE),
@@ -249,8 +268,18 @@ def _check(choice: Choice) -> None:
         raise UsageError("--postgres is no DSN: write postgresql://user:password@host:port/name")
     if choice.data.exists():
         claim(choice.data).close()  # the folder first: with another port it would still be in use
-    if choice.api_port and port_is_taken(choice.api_port):
-        raise UsageError(f"port {choice.api_port} is taken by another program: choose one with --api-port")
+    if choice.mailbox_port and choice.smtp:
+        raise UsageError("--mailbox-port is of the embedded mailbox, which does not run beside --smtp")
+    named = {
+        "--api-port": choice.api_port,
+        "--console-port": choice.console_port,
+        "--mailbox-port": choice.mailbox_port,
+    }
+    for option, port in named.items():
+        if port and list(named.values()).count(port) > 1:
+            raise UsageError(f"{option} {port} is named for another part, too: give each its own port")
+        if port and port_is_taken(port):
+            raise UsageError(f"port {port} is taken by another program: choose one with {option}")
 
 
 def _bare(dsn: str) -> str:

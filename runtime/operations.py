@@ -89,8 +89,8 @@ async def republish(connection: asyncpg.Connection, since: datetime) -> int:
 
 
 def _account(tx: Transaction, action: str, target: str, reason: str, operator: str) -> None:
-    people = OperatorPeople(operator=operator)
-    acted = OperatorActed(action=action, target=repr(target[:200]), reason=reason, people=people)
+    people = OperatorPeople(operator=operator, reason=reason)
+    acted = OperatorActed(action=action, target=repr(target[:200]), people=people)
     # A key of their own: under the target's they would be held behind what is parked.
     tx.emit(acted, subject="operators")
 

@@ -11,11 +11,12 @@ import asyncpg
 import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from runtime import logging as wafd_logging
 from runtime.database import migrations, open_pool
 from runtime.errors import OUTAGES, OperationError, UsageError
-from runtime.http import add_health, new_server
+from runtime.http import add_health, new_app, new_server
 from runtime.inbox import Inbox
 from runtime.kafka import Subscription, ensure_topics, new_producer
 from runtime.outbox import Relay
@@ -52,6 +53,8 @@ class Service:
     lifespan: Callable[[Transactions], AbstractAsyncContextManager[None]] = _nothing
     topics: tuple[str, ...] | None = None
     """Topics to read; by default those of the events it handles."""
+    collectors: Sequence[Collector] = ()
+    """Metrics of its own."""
     consume_any: Handler | None = None
     """Handles every event of its topics, also of types unknown here (the event log)."""
 
@@ -132,6 +135,8 @@ class Process:
         self._service = service
         self._pool = pool
         self._registry = CollectorRegistry()
+        for collector in service.collectors:
+            self._registry.register(collector)
         self._transactions = Transactions(pool)
         self._producer = new_producer(settings, service.name)
         self._relay = Relay(pool, self._producer, settings.batch_records, self._registry)
@@ -199,13 +204,7 @@ class Process:
             worker.wake()
 
     def _app(self) -> FastAPI:
-        app = FastAPI(
-            title=f"Wafd {self._service.name}",
-            version="1",
-            docs_url="/docs",
-            redoc_url=None,
-            redirect_slashes=False,  # a redirect would name whatever host the client wrote
-        )
+        app = new_app(f"Wafd {self._service.name}")
         add_health(app, self.problems, self._registry)
         if self._service.routes:
             self._service.routes(app, self._transactions)

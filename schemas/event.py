@@ -22,7 +22,7 @@ class Frozen(BaseModel):
 class EventData(Frozen):
     """What happened: one subclass for each event type, registered under its ``type``.
 
-    Personal data stands in a field named ``people`` and nowhere else.
+    Personal data, and what people wrote in free words, stands in a field named ``people`` and nowhere else.
     """
 
     TYPE: ClassVar[str]

@@ -1,13 +1,16 @@
 """Events of the `eventlog` service: what operators did. Key: `operators`."""
 
+from pydantic import Field
+
 from schemas.event import EventData, Frozen
 from schemas.terms import Line, Text
 
 
 class OperatorPeople(Frozen):
-    """Who acted."""
+    """Who acted, and why."""
 
     operator: Line
+    reason: Text | None = Field(default=None, description="In the operator's words.")
 
 
 class OperatorActed(EventData, type="eventlog.operator.acted.v1"):
@@ -15,5 +18,4 @@ class OperatorActed(EventData, type="eventlog.operator.acted.v1"):
 
     action: Line
     target: Line
-    reason: Text
     people: OperatorPeople

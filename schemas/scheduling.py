@@ -44,7 +44,7 @@ class Place(Frozen):
 
     code: Code
     name: Bilingual
-    address: Line
+    address: Bilingual
 
 
 class Assignment(Frozen):
@@ -79,6 +79,12 @@ class ProgrammePeople(MinistryPeople):
     """The ministry's contacts and everybody who has a part in the programme."""
 
     persons: tuple[CentrePerson, ...]
+
+
+class CancelledPeople(ProgrammePeople):
+    """Who has to know that the programme is off, and why it is."""
+
+    reason: Line = Field(description="In free words, which may name people.")
 
 
 class VisitRef(EventData):
@@ -121,7 +127,7 @@ class ProgrammeReleased(Programme, type="scheduling.programme.released.v1"):
 class ProgrammeCancelled(Programme, type="scheduling.programme.cancelled.v1"):
     """The programme is off; `slots` are those that are freed."""
 
-    reason: Line
+    people: CancelledPeople
 
 
 class Alternative(Frozen):

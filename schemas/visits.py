@@ -56,9 +56,36 @@ class MinistryPeople(Frozen):
 
 
 class DelegationPeople(MinistryPeople):
-    """Whom to write to, and who comes."""
+    """Whom to write to, who comes, and what for."""
 
     guests: tuple[Guest, ...] = ()
+    subject: Text | None = Field(default=None, description="What the visit is about, in free words.")
+
+
+class AmendmentPeople(DelegationPeople):
+    """As the request is now, and what the ministry says to it."""
+
+    message: Text | None = Field(
+        default=None, description="In free words; answers the question when information was requested."
+    )
+
+
+class QuestionPeople(MinistryPeople):
+    """Whom to write to, and what they are asked."""
+
+    question: Text
+
+
+class ReasonPeople(MinistryPeople):
+    """Whom to write to, and why."""
+
+    reason: Text
+
+
+class ReportPeople(MinistryPeople):
+    """Whom to write to, and their report."""
+
+    summary: Text
 
 
 class VisitFacts(EventData):
@@ -75,7 +102,6 @@ class RequestSubmitted(VisitFacts, type="visits.request.submitted.v1"):
 
     sender_reference: Line
     note_verbale: Line
-    subject: Text
     needs: Needs
     submitted_by: Literal["ministry", "staff"] = "ministry"
     people: DelegationPeople
@@ -87,20 +113,18 @@ class RequestAmended(VisitFacts, type="visits.request.amended.v1"):
     changed: tuple[str, ...] = Field(description="JSON pointers of what changed, no values.")
     needs_approval: bool
     needs: Needs
-    people: DelegationPeople
+    people: AmendmentPeople
 
 
 class InformationRequested(VisitFacts, type="visits.request.information_requested.v1"):
     """An officer needs to know more before deciding."""
 
-    question: Text
-    people: MinistryPeople
+    people: QuestionPeople
 
 
 class RequestApproved(VisitFacts, type="visits.request.approved.v1"):
     """An officer approved the request: a programme is to be scheduled."""
 
-    subject: Text
     needs: Needs
     people: DelegationPeople
 
@@ -108,15 +132,13 @@ class RequestApproved(VisitFacts, type="visits.request.approved.v1"):
 class RequestDeclined(VisitFacts, type="visits.request.declined.v1"):
     """An officer declined the request."""
 
-    reason: Text
-    people: MinistryPeople
+    people: ReasonPeople
 
 
 class RequestWithdrawn(VisitFacts, type="visits.request.withdrawn.v1"):
     """The ministry withdrew its request."""
 
-    reason: Text
-    people: MinistryPeople
+    people: ReasonPeople
 
 
 class VisitConfirmed(VisitFacts, type="visits.visit.confirmed.v1"):
@@ -129,8 +151,7 @@ class VisitConfirmed(VisitFacts, type="visits.visit.confirmed.v1"):
 class VisitCancelled(VisitFacts, type="visits.visit.cancelled.v1"):
     """The Centre cancelled the visit, or a proposal stayed unanswered."""
 
-    reason: Text
-    people: MinistryPeople
+    people: ReasonPeople
 
 
 class VisitCompleted(VisitFacts, type="visits.visit.completed.v1"):
@@ -151,8 +172,7 @@ class ReportOverdue(VisitFacts, type="visits.visit.report_overdue.v1"):
 class VisitReported(VisitFacts, type="visits.visit.reported.v1"):
     """The report of the visit was handed in."""
 
-    summary: Text
-    people: MinistryPeople
+    people: ReportPeople
 
 
 class BodyContact(Frozen):
@@ -164,9 +184,22 @@ class BodyContact(Frozen):
 
 
 class ConsultationPeople(Frozen):
-    """Whom to write to about a consultation."""
+    """Whom to write to about a consultation, and what was asked."""
 
     contact: BodyContact
+    question: Text | None = Field(default=None, description="What the body is asked beside its consent.")
+
+
+class ConsultedPeople(ConsultationPeople):
+    """Whom to write to, what was asked, and what the visit is about."""
+
+    subject: Text
+
+
+class AnswerPeople(ConsultationPeople):
+    """Whom to write to, what was asked, and what was said to it."""
+
+    reason: Text | None = Field(default=None, description="There is one with every objection.")
 
 
 class ConsultationFacts(VisitFacts):
@@ -175,7 +208,6 @@ class ConsultationFacts(VisitFacts):
     consultation: int = Field(ge=1, description="Its number among the visit's consultations.")
     body: Line = Field(description="The body that is consulted.")
     veto: bool = Field(description="Its silence is no consent, and its objection stops the approval.")
-    question: Text | None = Field(default=None, description="What the body is asked beside its consent.")
     respond_by: AwareDatetime = Field(description="Until when the body is to answer; show it in `time_zone`.")
     time_zone: str = Field(examples=["Asia/Bahrain"])
     people: ConsultationPeople
@@ -184,19 +216,19 @@ class ConsultationFacts(VisitFacts):
 class ConsultationOpened(ConsultationFacts, type="visits.consultation.opened.v1"):
     """An officer asked another body for its consent, or an amendment made it be asked anew."""
 
-    subject: Text
     needs: Needs
     again: bool = Field(default=False, description="It was asked about an earlier revision before.")
+    people: ConsultedPeople
 
 
 class ConsultationAnswered(ConsultationFacts, type="visits.consultation.answered.v1"):
     """A consulted body answered, or its silence counts as consent."""
 
     answer: Literal["consent", "object", "silence"]
-    reason: Text | None = Field(default=None, description="There is one with every objection.")
+    people: AnswerPeople
 
 
 class ConsultationOverdue(ConsultationFacts, type="visits.consultation.overdue.v1"):
     """A body that has to answer did not; it is chased until it does."""
 
-    subject: Text
+    people: ConsultedPeople

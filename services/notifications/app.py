@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Self
 
+import asyncpg
 from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_validator
 
 from runtime.service import Service
@@ -13,6 +14,7 @@ from services.notifications.domain import LETTERS
 from services.notifications.handlers import Desk, sending, telling
 from services.notifications.mail import Sender, StartTls, post
 from services.notifications.notice import CENTRE, Office
+from services.notifications.watch import watching
 
 OTHER_CONNECTIONS = 4
 """Database connections that events, the outbox and whoever asks for the state need beside the mail."""
@@ -71,10 +73,18 @@ def service() -> Service:
     settings = load_settings(NotificationsSettings)
     orders = desk(settings)
     tell = telling(orders)
+
+    async def why_not_ready(connection: asyncpg.Connection) -> str | None:
+        await connection.execute("SELECT 1")
+        return orders.watch.trouble
+
     return Service(
         name="notifications",
         settings=settings,
         handlers=dict.fromkeys(LETTERS, tell),
         timers={"send": sending(orders)},
         timer_workers=settings.mail_workers,
+        ready=why_not_ready,
+        lifespan=watching(orders),
+        collectors=(orders.watch,),
     )

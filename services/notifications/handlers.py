@@ -1,6 +1,6 @@
 """Orders of the service: tell everybody concerned of an event, and send what waits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,11 @@ from services.notifications import store
 from services.notifications.delivery import Retries
 from services.notifications.domain import notices_of
 from services.notifications.invitation import Invitation, Organiser, invitation
-from services.notifications.mail import Delayed, Mail, Post, Refused, Sender, compose
+from services.notifications.mail import Delayed, Mail, Post, Refused, Sender, Unusable, compose
 from services.notifications.notice import Notice, Office
 from services.notifications.parts import ProgrammeTold, Told
 from services.notifications.render import description, letter
+from services.notifications.watch import MailWatch
 
 log = structlog.get_logger()
 
@@ -29,6 +30,7 @@ class Desk:
     sender: Sender
     post: Post
     retries: Retries
+    watch: MailWatch = field(default_factory=MailWatch)
 
 
 def telling(desk: Desk) -> Handler:
@@ -119,13 +121,16 @@ def sending(desk: Desk) -> TimerHandler:
         try:
             await desk.post.deliver(compose(waiting.mail, desk.sender, tx.now), waiting.mail.address)
         except Refused as error:
+            desk.watch.worked()  # it answered about this message only
             await _give_up(tx, waiting, str(error))
         except Delayed as error:
+            desk.watch.failed(str(error), tx.now) if isinstance(error, Unusable) else desk.watch.worked()
             await _try_later(desk, tx, waiting, str(error))
         except Exception as error:
             log.exception("notice cannot be sent", notice=key)
             await _try_later(desk, tx, waiting, f"sending failed unexpectedly: {type(error).__name__}")
         else:
+            desk.watch.worked()
             tx = tx.later()  # the server took its time
             await store.mark_delivered(tx.connection, waiting.mail.notice, tx.now)
             tx.emit(

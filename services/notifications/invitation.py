@@ -51,7 +51,9 @@ def invitation(
     event.add("status", entry.status)
     event.add("transp", "OPAQUE")
     event.add("summary", f"{getattr(slot.title, language)} – {reference}", {"LANGUAGE": language})
-    event.add("location", f"{getattr(slot.place.name, language)}, {slot.place.address}")
+    comma = "،" if language == "ar" else ","
+    place = f"{getattr(slot.place.name, language)}{comma} {getattr(slot.place.address, language)}"
+    event.add("location", place, {"LANGUAGE": language})
     event.add("description", description, {"LANGUAGE": language})
     event.add("organizer", _address(organiser.office.address, getattr(CENTRE, language)))
     event.add("attendee", _attendee(recipient, entry))

@@ -3,11 +3,12 @@
 import asyncio
 import re
 import ssl
-from contextlib import suppress
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTPUTF8, EmailPolicy
@@ -32,6 +33,10 @@ class Refused(Exception):
 
 class Delayed(Exception):
     """The message was not delivered this time; later it may be."""
+
+
+class Unusable(Delayed):
+    """The mail server takes no message at all: it is away, refuses the Centre, or lacks what is required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +101,50 @@ class _Words(EmailPolicy):
         return self.fold(name, value).encode("ascii", "surrogateescape")
 
 
-_WORDS = _Words(linesep="\r\n")
+_WORDS = _Words(linesep="\r\n", cte_type="7bit")
+_LINE = 76
+"""Characters of a header line that holds encoded words (RFC 2047, 2)."""
 
 
 def _encoded(text: str, header: str) -> str:
-    return text if text.isascii() else Header(text, "utf-8", header_name=header).encode(linesep="\r\n")
+    """Write a text beyond ASCII as encoded words (RFC 2047), a word of the text whole wherever it fits.
+
+    The space between two words stands inside the first: a reader drops what is between encoded words.
+    """
+    if text.isascii():
+        return text
+    return "\r\n ".join(
+        f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in _pieces(text, len(header) + 2)
+    )
+
+
+def _pieces(text: str, taken: int) -> Iterator[str]:
+    """Cut a text into what fits on a line each; ``taken`` characters of the first one are used."""
+    piece = ""
+    for word in re.findall(r"\S*\s*", text):
+        for part in (word,) if _fits(word, 1) else word:  # a word longer than a line is cut anywhere
+            if piece and not _fits(piece + part, taken):
+                yield piece
+                piece, taken = "", 1
+            piece += part
+    yield piece
+
+
+def _fits(piece: str, taken: int) -> bool:
+    return len(piece.encode()) <= (_LINE - taken - len("=?utf-8?b??=")) // 4 * 3
 
 
 def _check_headers(message: EmailMessage) -> None:
     """Read the message back: what somebody wrote must not have become a header of its own."""
-    head = deepcopy(message).as_bytes().partition(b"\r\n\r\n")[0]
+    head = _written(message).partition(b"\r\n\r\n")[0]
     names = [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"]
     if sorted(name.decode("ascii", "replace") for name in names) != sorted(message.keys()):
         raise Refused("the message would have other headers than it was given")
+
+
+def _written(message: EmailMessage) -> bytes:
+    """Write the message out, without the marks that writing leaves in it."""
+    return deepcopy(message).as_bytes()
 
 
 def _address(name: str, address: str) -> Address:
@@ -159,29 +195,47 @@ class Post:
         """Hand ``message`` over; returns when the server has taken it.
 
         Raises `Refused` when the server rejects the recipient or the message for good, `Delayed`
-        when it says later, cannot be reached, or rejects the Centre itself (a wrong setting must
-        not lose notices). The reasons name no person.
+        when it says later, and `Unusable` when it cannot be reached or rejects the Centre itself (a
+        wrong setting must not lose notices). The reasons name no person.
         """
         client = self._client()
+        # Written here and checked as written: the client's own way folds headers by the library's policy,
+        # which drops spaces.
+        options = [] if address.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
         try:
-            async with asyncio.timeout(self.seconds):
+            with _of_the_server():
+                async with asyncio.timeout(self.seconds):
+                    async with asyncio.timeout(self.connect_seconds):
+                        await client.connect()
+                    await self._send(client, message, address, options)
+        finally:
+            await _leave(client)
+
+    async def check(self, sender: str) -> None:
+        """Ask the server whether it would take a message from ``sender``; sends none. Raises `Unusable`."""
+        client = self._client()
+        try:
+            with _of_the_server():
                 async with asyncio.timeout(self.connect_seconds):
                     await client.connect()
-                await client.send_message(message, recipients=[address])
+                    await client.mail(sender)
+        finally:
+            await _leave(client)
+
+    async def _send(
+        self, client: aiosmtplib.SMTP, message: EmailMessage, address: str, options: list[str]
+    ) -> None:
+        sender = message["From"].addresses[0].addr_spec
+        try:
+            await client.sendmail(sender, [address], _written(message), mail_options=options)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _answer("the recipient", *_reply(error.recipients[0])) from error
         except aiosmtplib.SMTPDataError as error:
             raise _answer("the message", *_reply(error)) from error
-        except aiosmtplib.SMTPResponseException as error:
-            raise Delayed(f"the mail server refused the Centre: {_code(*_reply(error))}") from error
-        except OSError as error:
-            raise Delayed(f"the mail server cannot be reached: {type(error).__name__}") from error
-        except aiosmtplib.SMTPException as error:
-            if not address.isascii() and isinstance(error, aiosmtplib.SMTPNotSupported):
-                raise Refused("the mail server takes no addresses beyond ASCII") from error
-            raise Delayed("the mail server lacks what the settings require") from error
-        finally:
-            await _leave(client)
+        except aiosmtplib.SMTPNotSupported as error:
+            if address.isascii():
+                raise
+            raise Refused("the mail server takes no addresses beyond ASCII") from error
 
     def _client(self) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
@@ -217,6 +271,19 @@ def post(url: str, start_tls: StartTls) -> Post:
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
+
+
+@contextmanager
+def _of_the_server() -> Iterator[None]:
+    """Tell a failure of the server as such from one that concerns a message."""
+    try:
+        yield
+    except aiosmtplib.SMTPResponseException as error:
+        raise Unusable(f"the mail server refused the Centre: {_code(*_reply(error))}") from error
+    except OSError as error:
+        raise Unusable(f"the mail server cannot be reached: {type(error).__name__}") from error
+    except aiosmtplib.SMTPException as error:
+        raise Unusable("the mail server lacks what the settings require") from error
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

@@ -123,6 +123,30 @@ async def mark_failed(connection: asyncpg.Connection, notice: UUID, now: datetim
     await connection.execute(SQL["mark_failed"], notice, now, reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many notices there are by what became of them, and how old the oldest is that waits."""
+
+    waiting: int
+    oldest_seconds: float
+    delivered: int
+    failed: int
+    suppressed: int
+
+
+async def figures(connection: asyncpg.Connection, now: datetime) -> Figures:
+    """Count the notices."""
+    row = await connection.fetchrow(SQL["figures"], now)
+    assert row is not None  # noqa: S101 -- an aggregate always gives a row
+    return Figures(**{**row, "oldest_seconds": round(max(float(row["oldest_seconds"]), 0), 3)})
+
+
+async def first_failure(connection: asyncpg.Connection) -> datetime | None:
+    """Tell since when a notice that waits is known to have failed."""
+    found: datetime | None = await connection.fetchval(SQL["first_failure"])
+    return found
+
+
 async def put_off(
     connection: asyncpg.Connection, notice: UUID, now: datetime, reason: str, until: datetime
 ) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, EmailStr, Field, model_validator
 
 from schemas.event import Frozen
-from schemas.terms import Bilingual, Code, DateWindow, LanguageTag, Line, NoticeLanguage, PersonName, Rank
+from schemas.terms import Bilingual, Code, DateWindow, LanguageTag, NoticeLanguage, PersonName, Rank
 
 QUARTER = 15
 """Minutes of one step of the time grid."""
@@ -127,7 +127,7 @@ class Venue(Frozen):
 
     code: Code
     name: Bilingual
-    address: Line
+    address: Bilingual
     kind: Literal["meeting", "hall", "site"]
     capacity: int = Field(ge=1)
     features: tuple[Code, ...] = ()

@@ -12,6 +12,7 @@ import structlog
 from runtime.transaction import Transaction
 from schemas.event import Event
 from schemas.scheduling import (
+    CancelledPeople,
     ProgrammeCancelled,
     ProgrammeInfeasible,
     ProgrammePeople,
@@ -103,7 +104,7 @@ class Office:
         if visit is None or visit.state == "cancelled":
             return
         await tx.forget(PLAN, event.subject)
-        release = await self._call_off(tx, visit, _line(event.data.reason))
+        release = await self._call_off(tx, visit, _line(event.data.people.reason))
         await store.set_outcome(tx.connection, visit.id, "cancelled", release, (), (), tx.now)
 
     async def release_programme(self, tx: Transaction, event: Event[VisitConfirmed]) -> None:
@@ -213,8 +214,7 @@ class Office:
                 release=release,
                 time_zone=self.centre.time_zone,
                 slots=visit.slots,
-                reason=reason,
-                people=self._people(visit, visit.slots),
+                people=CancelledPeople(**dict(self._people(visit, visit.slots)), reason=reason),
             ),
             subject=str(visit.id),
         )

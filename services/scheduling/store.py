@@ -92,7 +92,7 @@ async def want_visit(
     """Note an approved request as to be planned; says no when it is stale or already noted."""
     row = await connection.fetchrow(
         SQL["want_visit"], visit, facts.reference, facts.country, facts.ministry, facts.revision,
-        needs.model_dump(mode="json"), people.model_dump(mode="json"), now,
+        needs.model_dump(mode="json"), _kept(people), now,
     )  # fmt: skip
     return row is not None
 
@@ -101,7 +101,7 @@ async def note_amendment(
     connection: asyncpg.Connection, visit: UUID, amended: RequestAmended, now: datetime
 ) -> None:
     """Note that an amendment waits for approval; its contacts are written to from now on."""
-    people = amended.people.model_dump(mode="json")
+    people = _kept(amended.people)
     await connection.execute(SQL["note_amendment"], visit, amended.revision, amended.ministry, people, now)
 
 
@@ -109,10 +109,15 @@ async def take_amendment(
     connection: asyncpg.Connection, visit: UUID, amended: RequestAmended, now: datetime
 ) -> None:
     """Take over an amendment that needs no approval, unless it is not newer."""
-    needs, people = amended.needs.model_dump(mode="json"), amended.people.model_dump(mode="json")
+    needs, people = amended.needs.model_dump(mode="json"), _kept(amended.people)
     await connection.execute(
         SQL["take_amendment"], visit, amended.revision, needs, people, now, amended.ministry
     )
+
+
+def _kept(people: DelegationPeople) -> Facts:
+    """What planning needs of the people: what they wrote stays in the event."""
+    return people.model_dump(mode="json", include={"focal_points", "guests"})
 
 
 async def read_visit(connection: asyncpg.Connection, visit: UUID) -> Visit | None:

@@ -15,6 +15,7 @@ from services.visits.programme import StoredProgramme
 from services.visits.request import VisitRequest
 from services.visits.store import StoredVisit
 from services.visits.transitions import State
+from services.visits.visit import Visit
 
 
 class Decided(Frozen):
@@ -43,6 +44,12 @@ class ReportText(Frozen):
     """The report of a visit."""
 
     summary: Text
+
+
+class Said(Frozen):
+    """What a ministry says with an amendment."""
+
+    message: Text
 
 
 class Links(BaseModel):
@@ -94,7 +101,9 @@ class VisitView(VisitSummary):
     alternatives: list[Alternative] | None = Field(
         default=None, description="What would be possible instead."
     )
-    release: int | None = Field(default=None, description="The programme's release.")
+    release: int | None = Field(
+        default=None, description="The programme's release; none while an earlier one is only held."
+    )
     respond_by: AwareDatetime | None = None
     report_due: date | None = None
     report: str | None = None
@@ -105,6 +114,10 @@ class ProgrammeView(StoredProgramme):
     """The programme of a visit."""
 
     state: State
+    held: bool = Field(
+        description="It was planned for an earlier revision and is held until the amendment is decided: "
+        "nobody has been released from it, and it cannot be accepted."
+    )
 
 
 class Entry(BaseModel):
@@ -144,6 +157,7 @@ def summary(stored: StoredVisit, status: int = 200) -> Response:
 def view(stored: StoredVisit) -> Response:
     """Answer with all that is known of a visit."""
     visit = stored.visit
+    current = None if visit.is_held else visit.programme
     body = VisitView(
         id=visit.id,
         reference=visit.reference,
@@ -156,13 +170,20 @@ def view(stored: StoredVisit) -> Response:
         reason=visit.reason,
         reasons=list(visit.advice.reasons) if visit.advice else None,
         alternatives=list(visit.advice.alternatives) if visit.advice else None,
-        release=visit.programme.release if visit.programme else None,
-        respond_by=visit.programme.respond_by if visit.programme else None,
+        release=current.release if current else None,
+        respond_by=current.respond_by if current else None,
         report_due=visit.report_due,
         report=visit.report,
         request=visit.request,
     )
     return answer(body, headers={"ETag": etag(stored.version), "Cache-Control": "private, no-cache"})
+
+
+def programme_view(visit: Visit, programme: StoredProgramme) -> ProgrammeView:
+    """Show a programme; one that is held waits for no answer."""
+    respond_by = None if visit.is_held else programme.respond_by
+    shown = dict(programme) | {"respond_by": respond_by}
+    return ProgrammeView(**shown, state=visit.state, held=visit.is_held)
 
 
 def answer(body: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -39,7 +39,7 @@ class Client:
 
 
 class Credentials(NamedTuple):
-    """A new client's key; ``api_key`` is shown once and kept nowhere."""
+    """A new key of a client; ``api_key`` is shown once and kept nowhere."""
 
     client_id: UUID
     prefix: str
@@ -62,11 +62,27 @@ async def add_client(
     connection: asyncpg.Connection, *, id: UUID, name: str, country: str, role: Role, now: datetime
 ) -> Credentials:
     """Register a client and give it a key; ``country`` is an ISO 3166 code such as ``QA``."""
+    await connection.execute(SQL["add_client"], id, name, country, role.value, now)
+    return await add_key(connection, id, now)
+
+
+async def add_key(connection: asyncpg.Connection, client: UUID, now: datetime) -> Credentials:
+    """Give a client another key; those it has stay in force until they are revoked."""
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    await connection.execute(SQL["add_client"], id, name, country, role.value, now)
-    await connection.execute(SQL["add_key"], prefix, id, _digest(secret), now)
-    return Credentials(id, prefix, f"wafd_{prefix}_{secret}")
+    await connection.execute(SQL["add_key"], prefix, client, _digest(secret), now)
+    return Credentials(client, prefix, f"wafd_{prefix}_{secret}")
+
+
+async def namesake(connection: asyncpg.Connection, name: str, country: str) -> Client | None:
+    """Find the client of this name and country; nobody else registers one until the transaction ends."""
+    await connection.execute(SQL["lock_clients"])
+    return _client(await connection.fetchrow(SQL["namesake"], name, country))
+
+
+async def find_client(connection: asyncpg.Connection, id_or_prefix: str) -> Client | None:
+    """Find a client by its id or by the prefix of one of its keys, also of a revoked one."""
+    return _client(await connection.fetchrow(SQL["find_client"], id_or_prefix))
 
 
 async def revoke(connection: asyncpg.Connection, prefix: str, now: datetime) -> bool:
@@ -96,7 +112,11 @@ async def client_of(connection: asyncpg.Connection, api_key: str) -> Client | No
         or row is None
     ):
         return None
-    return Client(row["id"], row["name"], row["country"], Role(row["role"]))
+    return _client(row)
+
+
+def _client(row: asyncpg.Record | None) -> Client | None:
+    return None if row is None else Client(row["id"], row["name"], row["country"], Role(row["role"]))
 
 
 def _digest(secret: str) -> bytes:

@@ -11,9 +11,10 @@ from services.visits.request import VisitRequest
 
 @dataclass(frozen=True, slots=True)
 class Amend:
-    """The ministry changes its request."""
+    """The ministry changes its request, or answers what it was asked, or both."""
 
     request: VisitRequest
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,16 @@ not answered yet, is then asked anew about the revision as it is.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from schemas.visits import (
+    AnswerPeople,
     BodyContact,
     ConsultationAnswered,
     ConsultationFacts,
     ConsultationOpened,
     ConsultationOverdue,
-    ConsultationPeople,
+    ConsultedPeople,
     VisitFacts,
 )
 from services.visits import commands as c
@@ -42,10 +43,8 @@ class _Facts(Facts):
     consultation: int
     body: str
     veto: bool
-    question: str | None
     respond_by: datetime
     time_zone: str
-    people: ConsultationPeople
 
 
 def consult(
@@ -111,7 +110,7 @@ def in_words(event: ConsultationFacts) -> str:
     match event:
         case ConsultationAnswered(answer="silence"):
             return f"{body} kept silent, which counts as consent."
-        case ConsultationAnswered(answer=answer, reason=reason):
+        case ConsultationAnswered(answer=answer, people=AnswerPeople(reason=reason)):
             said = "consents" if answer == "consent" else "objects"
             return f"{body} {said}: {reason}" if reason else f"{body} {said}."
         case ConsultationOverdue():
@@ -176,7 +175,10 @@ def _same_question(earlier: Consultation) -> c.Consult:
 
 def _ask(visit: Visit, asked: Consultation, *, again: bool) -> Outcome:
     opened = ConsultationOpened(
-        **_facts(visit, asked), subject=visit.request.subject, needs=needs_of(visit.request), again=again
+        **_facts(visit, asked),
+        needs=needs_of(visit.request),
+        again=again,
+        people=ConsultedPeople(**_asked_people(asked), subject=visit.request.subject),
     )
     return replace(visit, consultations=(*visit.consultations, asked)), (opened,)
 
@@ -189,7 +191,8 @@ def _record_answer(command: c.RecordAnswer, visit: Visit, now: datetime) -> Outc
             " open a new one to record another answer."
         )
     status = Status.CONSENTED if command.answer == "consent" else Status.OBJECTED
-    answered = ConsultationAnswered(**_facts(visit, asked), answer=command.answer, reason=command.reason)
+    people = AnswerPeople(**_asked_people(asked), reason=command.reason)
+    answered = ConsultationAnswered(**_facts(visit, asked), answer=command.answer, people=people)
     return _put(visit, _ended(asked, status, now, command.reason)), (answered,)
 
 
@@ -202,10 +205,12 @@ def _expire(visit: Visit, now: datetime) -> Outcome:
         facts = _facts(visit, each)
         if each.veto:
             visit = _put(visit, each.model_copy(update={"act_at": now + CHASE_AGAIN}))
-            events += (ConsultationOverdue(**facts, subject=visit.request.subject),)
+            chased = ConsultedPeople(**_asked_people(each), subject=visit.request.subject)
+            events += (ConsultationOverdue(**facts, people=chased),)
         else:
             visit = _put(visit, _ended(each, Status.CONSENTED_BY_SILENCE, now))
-            events += (ConsultationAnswered(**facts, answer="silence"),)
+            silent = AnswerPeople(**_asked_people(each))
+            events += (ConsultationAnswered(**facts, answer="silence", people=silent),)
     return visit, events
 
 
@@ -228,14 +233,16 @@ def _latest(consultations: Iterable[Consultation]) -> tuple[Consultation, ...]:
 
 
 def _facts(visit: Visit, asked: Consultation) -> _Facts:
-    contact = BodyContact(name=asked.contact_name, email=asked.contact_email, language=asked.contact_language)
     return {
         **facts_of(visit),
         "consultation": asked.number,
         "body": asked.body,
         "veto": asked.veto,
-        "question": asked.question,
         "respond_by": asked.respond_by,
         "time_zone": CENTRE.key,
-        "people": ConsultationPeople(contact=contact),
     }
+
+
+def _asked_people(asked: Consultation) -> dict[str, Any]:
+    contact = BodyContact(name=asked.contact_name, email=asked.contact_email, language=asked.contact_language)
+    return {"contact": contact, "question": asked.question}

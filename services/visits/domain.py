@@ -13,6 +13,7 @@ from services.visits.request import (
     VisitRequest,
     approved_part,
     changed_pointers,
+    contacts_of,
     delegation_people,
     ministry_people,
     needs_of,
@@ -32,7 +33,6 @@ def submit(*, id: UUID, reference: str, client: UUID, country: str, request: Vis
         **facts_of(visit),
         sender_reference=request.sender_reference,
         note_verbale=request.note_verbale.number,
-        subject=request.subject,
         needs=needs_of(request),
         people=delegation_people(request),
     )
@@ -77,12 +77,15 @@ def _carry_out(command: Command, visit: Visit, now: datetime) -> tuple[Visit, tu
 
 
 def _amend(command: c.Amend, visit: Visit, now: datetime) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
+    changed = changed_pointers(to_json(visit.request), to_json(command.request))
+    if not changed and (command.message is None or visit.state is not State.INFORMATION_REQUESTED):
+        raise Forbidden("A message alone answers a question, and none is open; amend the request with it.")
     touches = approved_part(command.request) != approved_part(visit.request)
     nexts = TRANSITIONS[c.Amend][visit.state]
     if touches and visit.state is State.IN_PROGRESS:
         raise Forbidden("What was approved cannot be changed any more while the visit is in progress.")
     state = nexts[0] if touches else nexts[-1]
-    revision = visit.revision + 1
+    revision = visit.revision + bool(changed)
     after = moved(
         visit,
         state,
@@ -92,10 +95,10 @@ def _amend(command: c.Amend, visit: Visit, now: datetime) -> tuple[Visit, tuple[
     )
     amended = news.RequestAmended(
         **facts_of(after),
-        changed=changed_pointers(to_json(visit.request), to_json(command.request)),
+        changed=changed,
         needs_approval=state is State.SUBMITTED,
         needs=needs_of(command.request),
-        people=delegation_people(command.request),
+        people=news.AmendmentPeople(**dict(delegation_people(command.request)), message=command.message),
     )
     if not touches:
         return after, (amended,)
@@ -111,20 +114,22 @@ def _judge(
         case c.AskInformation(question):
             after = moved(visit, State.INFORMATION_REQUESTED, reason=question)
             return after, (
-                news.InformationRequested(**facts, question=question, people=ministry_people(request)),
+                news.InformationRequested(
+                    **facts, people=news.QuestionPeople(focal_points=contacts_of(request), question=question)
+                ),
             )
         case c.Approve():
             refuse_unless_agreed(visit)
             approved = news.RequestApproved(
                 **facts,
-                subject=request.subject,
                 needs=needs_of(request),
                 people=delegation_people(request),
             )
             return moved(visit, State.APPROVED), (approved,)
         case c.Decline(reason):
             after = moved(visit, State.DECLINED, reason=reason)
-            return after, (news.RequestDeclined(**facts, reason=reason, people=ministry_people(request)),)
+            people = news.ReasonPeople(focal_points=contacts_of(request), reason=reason)
+            return after, (news.RequestDeclined(**facts, people=people),)
         case _:
             assert_never(command)
 
@@ -132,10 +137,11 @@ def _judge(
 def _end(
     command: c.Withdraw | c.Cancel | c.ExpireProposal, visit: Visit, now: datetime
 ) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    facts, people = facts_of(visit), ministry_people(visit.request)
+    facts, contacts = facts_of(visit), contacts_of(visit.request)
     match command:
         case c.Withdraw(reason):
-            withdrawn = news.RequestWithdrawn(**facts, reason=reason, people=people)
+            people = news.ReasonPeople(focal_points=contacts, reason=reason)
+            withdrawn = news.RequestWithdrawn(**facts, people=people)
             return moved(visit, State.WITHDRAWN, reason=reason), (withdrawn,)
         case c.Cancel(reason):
             pass
@@ -148,7 +154,8 @@ def _end(
             )
         case _:
             assert_never(command)
-    cancelled = news.VisitCancelled(**facts, reason=reason, people=people)
+    people = news.ReasonPeople(focal_points=contacts, reason=reason)
+    cancelled = news.VisitCancelled(**facts, people=people)
     return moved(visit, State.CANCELLED, reason=reason), (cancelled,)
 
 
@@ -182,7 +189,9 @@ def _record_absence(command: c.RecordInfeasible | c.RecordCancellation, visit: V
         case c.RecordCancellation():
             if visit.programme and command.release < visit.programme.release:
                 raise Stale(f"release {visit.programme.release} has replaced release {command.release}")
-            return visit if state is visit.state else moved(visit, state, reason=command.reason)
+            if state is visit.state:
+                return replace(visit, programme=None)
+            return moved(visit, state, reason=command.reason)
         case _:
             assert_never(command)
 
@@ -219,15 +228,17 @@ def _progress(
 def _close(
     command: c.ChaseReport | c.Report, visit: Visit, now: datetime
 ) -> tuple[Visit, tuple[news.VisitFacts, ...]]:
-    people = ministry_people(visit.request)
     match command:
         case c.ChaseReport():
             if visit.report_due is None or visit.chase_at is None or now < visit.chase_at:
                 raise Stale("the report is not due")
-            overdue = news.ReportOverdue(**facts_of(visit), report_due=visit.report_due, people=people)
+            overdue = news.ReportOverdue(
+                **facts_of(visit), report_due=visit.report_due, people=ministry_people(visit.request)
+            )
             return replace(visit, chase_at=now + CHASE_AGAIN), (overdue,)
         case c.Report(summary):
-            reported = news.VisitReported(**facts_of(visit), summary=summary, people=people)
+            people = news.ReportPeople(focal_points=contacts_of(visit.request), summary=summary)
+            reported = news.VisitReported(**facts_of(visit), people=people)
             return replace(moved(visit, State.REPORTED), report=summary), (reported,)
         case _:
             assert_never(command)

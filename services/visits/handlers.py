@@ -57,7 +57,7 @@ async def record_infeasible(tx: Transaction, event: Event[ProgrammeInfeasible]) 
 async def record_cancellation(tx: Transaction, event: Event[ProgrammeCancelled]) -> None:
     """Let go of a programme that scheduling has dropped."""
     data = event.data
-    await _follow(tx, event.subject, c.RecordCancellation(data.revision, data.release, data.reason))
+    await _follow(tx, event.subject, c.RecordCancellation(data.revision, data.release, data.people.reason))
 
 
 def timers(report_days: int) -> dict[str, TimerHandler]:

@@ -1,7 +1,8 @@
 """The HTTP interface of the service."""
 
+import json
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response, Security
@@ -29,12 +30,14 @@ from services.visits.answers import (
     ProgrammeView,
     Reasoned,
     ReportText,
+    Said,
     VisitListed,
     VisitPage,
     VisitSummary,
     VisitView,
     answer,
     links,
+    programme_view,
     summary,
     view,
 )
@@ -119,21 +122,43 @@ async def show_visit_request(request: Request, id: UUID) -> Response:
     openapi_extra=takes(VisitRequest, "application/merge-patch+json", partial=True),
 )  # fmt: skip
 async def amend_visit_request(request: Request, id: UUID) -> Response:
-    """Amend a request by a JSON merge patch (RFC 7396); touching what was approved needs approval again."""
+    """Amend a request by a JSON merge patch (RFC 7396); touching what was approved needs approval again.
+
+    Beside the request's fields the patch may hold a `message` to the officers. It answers their question
+    when information was requested, also alone: the request is submitted again.
+    """
 
     async def act(tx: Transaction, client: Client, raw: bytes) -> Response:
         stored = await locked_visit(tx, client, id, request)
         old = stored.visit.request
         document = to_json(old)
-        patched = merged(document, read_patch(raw))
-        if patched == document:
+        patch, message = _amendment(raw)
+        patched = merged(document, patch)
+        if patched == document and message is None:
+            _refuse_without_answer(stored.visit.state)
             return summary(stored)
-        new = read_amendment(old, patched, await current_catalogue(tx), today(tx))
+        new = old
+        if patched != document:
+            new = read_amendment(old, patched, await current_catalogue(tx), today(tx))
         if new.sender_reference != old.sender_reference:
             raise Refused([Problem("/sender_reference", "the sender's reference stays what it was")])
-        return summary(await carry_out(tx, c.Amend(new), stored, Author(client.id)))
+        return summary(await carry_out(tx, c.Amend(new, message), stored, Author(client.id)))
 
     return await edge_of(request).change(request, MINISTRY, act, PATCH)
+
+
+def _amendment(raw: bytes) -> tuple[dict[str, Any], str | None]:
+    """Read a patch and the message that comes with it. Raises `MalformedJson` or `Refused`."""
+    patch = read_patch(raw)
+    if "message" not in patch:
+        return patch, None
+    said = {"message": patch.pop("message")}
+    return patch, read_body(Said, json.dumps(said).encode()).message
+
+
+def _refuse_without_answer(state: State) -> None:
+    if state is State.INFORMATION_REQUESTED:
+        raise Refused([Problem("", "nothing changes: answer by a `message`, or by what is to change")])
 
 
 @router.post(
@@ -149,17 +174,21 @@ async def withdraw_visit_request(request: Request, id: UUID) -> Response:
 
 @router.get("/visit-requests/{id}/programme", response_model=ProgrammeView, tags=["programme"])
 async def show_programme(request: Request, id: UUID) -> Response:
-    """Show the programme that is proposed or firm. Instants are UTC; `time_zone` is the Centre's."""
+    """Show the programme that is proposed, firm or held. Instants are UTC; `time_zone` is the Centre's."""
 
     async def act(tx: Transaction, client: Client) -> Response:
         visit = (await visible_visit(tx, client, id)).visit
         if visit.programme is None:
-            raise HttpProblem(
-                HTTPStatus.NOT_FOUND, "no-programme", f"The visit is {visit.state} and has no programme."
-            )
-        return answer(ProgrammeView(**dict(visit.programme), state=visit.state))
+            raise HttpProblem(HTTPStatus.NOT_FOUND, "no-programme", _why_no_programme(visit.state))
+        return answer(programme_view(visit, visit.programme))
 
     return await edge_of(request).read(request, EVERYBODY, act)
+
+
+def _why_no_programme(state: State) -> str:
+    if state is State.APPROVED:
+        return "The programme is being planned: the visit is approved and has none yet."
+    return f"The visit is {state.value.replace('_', ' ')} and has no programme."
 
 
 @router.post(

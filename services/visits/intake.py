@@ -112,13 +112,15 @@ def merged(target: Any, patch: Any) -> Any:
 
 
 def read_patch(raw: bytes) -> dict[str, Any]:
-    """Read a merge patch. Raises `MalformedJson`, or `Refused` when it is not an object."""
+    """Read a merge patch. Raises `MalformedJson`, or `Refused` when it is no object or empty."""
     try:
         patch = from_json(raw)
     except ValueError:
         raise MalformedJson("the body is not JSON in UTF-8") from None
     if not isinstance(patch, dict):
         raise Refused([Problem("", "the merge patch has to be an object")])
+    if not patch:
+        raise Refused([Problem("", "the patch is empty: name what is to change")])
     return patch
 
 

@@ -22,9 +22,10 @@ SYSTEM = Author(None)
 class AlreadySubmitted(Exception):
     """The client has submitted a request under this reference of its own."""
 
-    def __init__(self, existing: UUID) -> None:
+    def __init__(self, existing: UUID, reference: str) -> None:
         super().__init__(
-            "A request with this sender_reference was submitted before; amend that one, or use another."
+            f"A request with this sender_reference was submitted before: {reference}, id {existing}; "
+            "amend that one, or use another sender_reference."
         )
         self.existing = existing
 
@@ -33,15 +34,14 @@ async def submit_request(
     tx: Transaction, request: VisitRequest, *, client: UUID, country: str
 ) -> StoredVisit:
     """Store a checked request and tell that it was submitted. Raises `AlreadySubmitted`."""
+    before = await store.visit_by_sender_reference(tx.connection, client, request.sender_reference)
+    if before:
+        raise AlreadySubmitted(*before)
     reference = await store.next_reference(tx.connection, tx.now.astimezone(CENTRE).year)
     decision = decide_submission(
         id=tx.new_id(), reference=reference, client=client, country=country, request=request
     )
     version = await store.add_visit(tx.connection, decision.visit, tx.now)
-    if version is None:
-        raise AlreadySubmitted(
-            await store.visit_by_sender_reference(tx.connection, client, request.sender_reference)
-        )
     await _tell(tx, decision, command="Submit", before=None, author=Author(client), reason=None)
     return StoredVisit(decision.visit, version, tx.now, tx.now)
 
@@ -92,6 +92,8 @@ def _reason(command: Command, decision: Decision) -> str | None:
     match command:
         case c.AskInformation() | c.Decline() | c.Withdraw() | c.Cancel() | c.ExpireProposal():
             return decision.visit.reason
+        case c.Amend(message=message):
+            return message
         case c.RecordCancellation(reason=reason):
             return reason
         case c.RecordInfeasible(reasons=reasons):

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -31,9 +31,17 @@ MOST_ERRORS = 200
 
 
 class WrongField(BaseModel):
-    """One wrong field."""
+    """One wrong field of the body, or one wrong parameter of the query."""
 
-    pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the parameter's name.")
+    pointer: str | None = Field(default=None, description="JSON pointer (RFC 6901) into the body.")
+    parameter: str | None = Field(default=None, description="Name of the wrong query parameter.")
+    detail: str
+
+
+class WrongParameter(NamedTuple):
+    """One wrong query parameter by its name, and a sentence that says why."""
+
+    parameter: str
     detail: str
 
 
@@ -55,7 +63,7 @@ class HttpProblem(Exception):
     name: str
     detail: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    errors: Sequence[Problem] = ()
+    errors: Sequence[Problem | WrongParameter] = ()
 
     def response(self) -> JSONResponse:
         """Write the problem as the answer."""
@@ -137,8 +145,8 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, explained)
 
 
-def _invalid(errors: Sequence[Problem]) -> HttpProblem:
-    count = "1 field is wrong." if len(errors) == 1 else f"{len(errors)} fields are wrong."
+def _invalid(errors: Sequence[Problem | WrongParameter], what: str = "field") -> HttpProblem:
+    count = f"1 {what} is wrong." if len(errors) == 1 else f"{len(errors)} {what}s are wrong."
     return HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", count, errors=errors[:MOST_ERRORS])
 
 
@@ -146,7 +154,9 @@ def _wrong_parameters(error: RequestValidationError) -> HttpProblem:
     found = error.errors()
     if any(each["loc"][0] == "path" for each in found):
         return not_found()
-    return _invalid([Problem(str(each["loc"][-1]), each["msg"]) for each in found])
+    wrong = [(str(each["loc"][-1]), each["msg"]) for each in found]
+    errors = [WrongParameter(name, f"the query parameter {name} is wrong: {says}") for name, says in wrong]
+    return _invalid(errors, "parameter")
 
 
 def _plain(error: HTTPException) -> HttpProblem:

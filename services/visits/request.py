@@ -198,15 +198,21 @@ def approved_part(request: VisitRequest) -> dict[str, Any]:
     return request.model_dump(exclude={**light, "members": {"__all__": set(LIGHT_OF_MEMBERS)}})
 
 
+def contacts_of(request: VisitRequest) -> tuple[Contact, ...]:
+    """Tell whom to write to, the focal point first."""
+    return (request.focal_point, *request.alternates)
+
+
 def ministry_people(request: VisitRequest) -> MinistryPeople:
     """Tell whom to write to."""
-    return MinistryPeople(focal_points=(request.focal_point, *request.alternates))
+    return MinistryPeople(focal_points=contacts_of(request))
 
 
 def delegation_people(request: VisitRequest) -> DelegationPeople:
-    """Tell whom to write to and who comes; documents, health and travel stay behind."""
+    """Tell whom to write to, who comes and what for; documents, health and travel stay behind."""
     return DelegationPeople(
-        focal_points=(request.focal_point, *request.alternates),
+        focal_points=contacts_of(request),
+        subject=request.subject,
         guests=tuple(
             Guest(
                 name=member.name,

@@ -53,10 +53,10 @@ async def next_reference(connection: asyncpg.Connection, year: int) -> str:
     return f"V-{year}-{await connection.fetchval(SQL['next_reference']):06}"
 
 
-async def add_visit(connection: asyncpg.Connection, visit: Visit, now: datetime) -> int | None:
-    """Store a new visit; returns its version, or None when the sender's reference is taken."""
+async def add_visit(connection: asyncpg.Connection, visit: Visit, now: datetime) -> int:
+    """Store a new visit; returns its version."""
     request, people = _apart(visit.request)
-    version: int | None = await connection.fetchval(
+    version: int = await connection.fetchval(
         SQL["add_visit"],
         visit.id,
         visit.reference,
@@ -68,15 +68,20 @@ async def add_visit(connection: asyncpg.Connection, visit: Visit, now: datetime)
         request,
         now,
     )
-    if version is not None:
-        await connection.execute(SQL["add_people"], visit.id, people)
+    await connection.execute(SQL["add_people"], visit.id, people)
     return version
 
 
-async def visit_by_sender_reference(connection: asyncpg.Connection, client: UUID, reference: str) -> UUID:
-    """Find the visit that a client has submitted under its own ``reference``."""
-    found: UUID = await connection.fetchval(SQL["visit_by_sender_reference"], client, reference)
-    return found
+async def visit_by_sender_reference(
+    connection: asyncpg.Connection, client: UUID, reference: str
+) -> tuple[UUID, str] | None:
+    """Find the visit that a client has submitted under its own ``reference``: its id and our reference.
+
+    From here on nobody else submits one under it, until the transaction ends.
+    """
+    await connection.execute(SQL["lock_sender_reference"], client, reference)
+    row = await connection.fetchrow(SQL["visit_by_sender_reference"], client, reference)
+    return None if row is None else (row["id"], row["reference"])
 
 
 async def read_visit(connection: asyncpg.Connection, id: UUID, client: UUID | None) -> StoredVisit | None:

@@ -30,7 +30,10 @@ FINAL = frozenset({S.REPORTED, S.DECLINED, S.WITHDRAWN, S.CANCELLED})
 """States that nothing leaves."""
 
 WITH_PROGRAMME = frozenset({S.PROPOSED, S.CONFIRMED, S.IN_PROGRESS, S.COMPLETED, S.REPORTED})
-"""States in which there is a programme; in all others there is none."""
+"""States in which there is a programme."""
+
+HOLDING = frozenset({S.SUBMITTED, S.INFORMATION_REQUESTED, S.APPROVED})
+"""States in which an earlier programme is held until an amendment is decided, and planned anew."""
 
 CONSULTING = (S.SUBMITTED, S.INFORMATION_REQUESTED)
 """States in which a consultation can be open: approval waits for its end, and every end closes it."""
@@ -106,6 +109,11 @@ def refusal(state: State, command: type[Command]) -> str:
     name = state.value.replace("_", " ")
     done = _DONE.get(command, f"handled by {command.__name__}")
     possible = [words for kind, words in _DONE.items() if state in TRANSITIONS[kind]]
+    if command is c.Accept and state is State.APPROVED:
+        return (
+            "A visit that is approved cannot be accepted yet: its programme is being planned; "
+            "accept it once the visit is proposed."
+        )
     if state in FINAL or not possible:
         return f"A visit that is {name} cannot be {done}: its life is over."
     return f"A visit that is {name} cannot be {done}; it can be {_either(possible)}."

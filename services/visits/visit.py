@@ -13,7 +13,7 @@ from schemas.visits import VisitFacts
 from services.visits.consultation import Consultation
 from services.visits.programme import StoredProgramme
 from services.visits.request import VisitRequest
-from services.visits.transitions import WITH_PROGRAMME, State
+from services.visits.transitions import HOLDING, WITH_PROGRAMME, State
 
 CENTRE = ZoneInfo("Asia/Bahrain")
 
@@ -47,6 +47,11 @@ class Visit:
     consultations: tuple[Consultation, ...] = ()
     """In the order of their numbers, which are 1, 2, 3 …"""
 
+    @property
+    def is_held(self) -> bool:
+        """Whether its programme is an earlier one, held until an amendment is decided and planned."""
+        return self.programme is not None and self.state in HOLDING
+
 
 class Facts(TypedDict):
     """What every event of a visit says."""
@@ -79,7 +84,10 @@ def moved(
     approvable: int | None = None,
     request: VisitRequest | None = None,
 ) -> Visit:
-    """Put the visit into ``state``; reason, advice and programme belong to states and do not outlive them."""
+    """Put the visit into ``state``; reason, advice and programme belong to states and do not outlive them.
+
+    A programme stays while an amendment waits for its decision: scheduling holds it until then.
+    """
     return replace(
         visit,
         state=state,
@@ -88,7 +96,7 @@ def moved(
         request=request or visit.request,
         reason=reason if state is not visit.state or reason else visit.reason,
         advice=visit.advice if state is State.WAITLISTED else None,
-        programme=visit.programme if state in WITH_PROGRAMME else None,
+        programme=visit.programme if state in WITH_PROGRAMME | HOLDING else None,
     )
 
 

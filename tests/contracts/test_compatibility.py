@@ -72,8 +72,8 @@ STRING = {"type": "string"}
 NULL = {"type": "null"}
 BREAKING: dict[str, tuple[str, Change]] = {
     "a required field is removed": (
-        f"{DATA}/properties/subject",
-        both(drop(f"{DATA}/properties/subject"), remove(f"{DATA}/required", "subject")),
+        f"{DATA}/properties/note_verbale",
+        both(drop(f"{DATA}/properties/note_verbale"), remove(f"{DATA}/required", "note_verbale")),
     ),
     "an optional field is removed": (
         f"{DATA}/properties/submitted_by",
@@ -112,8 +112,8 @@ BREAKING: dict[str, tuple[str, Change]] = {
         append(f"{DATA}/required", "submitted_by"),
     ),
     "a required field becomes optional": (
-        f"{DATA}/properties/subject",
-        remove(f"{DATA}/required", "subject"),
+        f"{DATA}/properties/note_verbale",
+        remove(f"{DATA}/required", "note_verbale"),
     ),
     "an enum loses a value": (
         f"{DATA}/properties/submitted_by",
@@ -125,8 +125,8 @@ BREAKING: dict[str, tuple[str, Change]] = {
     ),
     "a shared enum gains a value": ("/$defs/Rank", append("/$defs/Rank/enum", "monarch")),
     "a field may be null": (
-        f"{DATA}/properties/subject",
-        put(f"{DATA}/properties/subject", {"anyOf": [STRING, NULL]}),
+        f"{DATA}/properties/note_verbale",
+        put(f"{DATA}/properties/note_verbale", {"anyOf": [STRING, NULL]}),
     ),
     "a field may no longer be null": (f"{CONTACT}/phone", put(f"{CONTACT}/phone", STRING)),
     "a union gains an alternative": (
@@ -138,14 +138,17 @@ BREAKING: dict[str, tuple[str, Change]] = {
         put(f"{CONTACT}/phone/anyOf/0/pattern", "^[0-9]+$"),
     ),
     "a text may be longer": (
-        f"{DATA}/properties/subject",
-        put(f"{DATA}/properties/subject/maxLength", 5000),
+        f"{DATA}/properties/note_verbale",
+        put(f"{DATA}/properties/note_verbale/maxLength", 5000),
     ),
     "a text must be shorter": (
-        f"{DATA}/properties/subject",
-        put(f"{DATA}/properties/subject/maxLength", 300),
+        f"{DATA}/properties/note_verbale",
+        put(f"{DATA}/properties/note_verbale/maxLength", 100),
     ),
-    "a text may be empty": (f"{DATA}/properties/subject", drop(f"{DATA}/properties/subject/minLength")),
+    "a text may be empty": (
+        f"{DATA}/properties/note_verbale",
+        drop(f"{DATA}/properties/note_verbale/minLength"),
+    ),
     "a lower bound falls": (f"{NEEDS}/size", put(f"{NEEDS}/size/minimum", 0)),
     "an upper bound rises": (f"{NEEDS}/days", put(f"{NEEDS}/days/maximum", 15)),
     "an exclusive bound comes": (f"{NEEDS}/size", put(f"{NEEDS}/size/exclusiveMinimum", 1)),
@@ -185,8 +188,8 @@ HARMLESS: dict[str, Change] = {
     ),
     "an optional attribute is added to the envelope": put("/properties/traceparent", STRING),
     "titles, descriptions and examples change": both(
-        put(f"{DATA}/properties/subject/title", "Purpose"),
-        put(f"{DATA}/properties/subject/description", "Why they come."),
+        put(f"{DATA}/properties/note_verbale/title", "Purpose"),
+        put(f"{DATA}/properties/note_verbale/description", "Why they come."),
         put(f"{DATA}/properties/reference/examples", []),
     ),
     "a class is renamed": rename_class("DelegationPeople", "Delegation"),

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, EmailStr, NameEmail
 from schemas.contracts import EMITTERS
 from schemas.event import EVENTS, EventData, Frozen
 from schemas.scheduling import CentrePerson, Place
-from schemas.terms import Contact, Line, PersonName
+from schemas.terms import Bilingual, Contact, Line, PersonName, Text
 from schemas.visits import Guest
 
 assert EMITTERS, "importing the emitters fills EVENTS"
 
+LONGEST_TEXT = 4000  # of a `schemas.terms.Text`; a `Line` is a name, a number or a word
 PERSONAL_TYPES = (PersonName, EmailStr, NameEmail, Contact, Guest, CentrePerson)
 PERSONAL_NAMES = re.compile(
     r"(^|_)(e?mails?|(tele)?phones?|mobile|fax|passports?|identity|national_id|cpr|iban|birth\w*|dob|nationality"
@@ -59,6 +60,48 @@ def parts_of(annotation: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("type_", sorted(EVENTS))
 def test_an_event_names_people_only_in_its_block_for_them(type_: str):
     assert list(personal_fields(EVENTS[type_])) == []
+
+
+def free_texts(node: dict[str, Any], root: dict[str, Any], place: str = "") -> Iterator[str]:
+    """The places in a schema, but for the block `people` of an event, of what people write in sentences.
+
+    A `Bilingual` is written by a program or stands in the Centre's master data.
+    """
+    name = node.get("$ref", "").rpartition("/")[2]
+    if name == "Bilingual":
+        return
+    node = root["$defs"][name] if name else node
+    if node.get("maxLength") == LONGEST_TEXT:
+        yield place
+    for field, part in node.get("properties", {}).items():
+        if place or field != "people":
+            yield from free_texts(part, root, f"{place}/{field}")
+    for part in (*node.get("anyOf", ()), *([node["items"]] if "items" in node else ())):
+        yield from free_texts(part, root, place)
+
+
+def free_texts_of(data: type[EventData]) -> list[str]:
+    schema = data.model_json_schema()
+    return list(free_texts(schema, schema))
+
+
+@pytest.mark.parametrize("type_", sorted(EVENTS))
+def test_what_people_write_in_free_words_stands_in_their_block(type_: str):
+    assert free_texts_of(EVENTS[type_]) == []
+
+
+class Letter(EventData):
+    """A made-up event that is in no registry."""
+
+    subject: Line
+    body: Text
+    answer: Text | None = None
+    lines: tuple[Text, ...] = ()
+    needs: Bilingual
+
+
+def test_free_text_is_found_whatever_it_is_wrapped_in():
+    assert free_texts_of(Letter) == ["/body", "/answer", "/lines"]
 
 
 class Bilateral(Frozen):

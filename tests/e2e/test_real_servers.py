@@ -172,6 +172,14 @@ async def test_a_database_server_that_never_answers_is_given_up(tmp_path: Path, 
     assert sentence.startswith("wafd: the database cannot be prepared (")
 
 
+async def test_a_mail_server_that_is_away_is_named(tmp_path: Path, servers: Servers) -> None:
+    away = f"127.0.0.1:{free_port()}"
+    code, sentence = await refusal(tmp_path, *servers.options(smtp=away))
+    assert code == 2
+    assert sentence.startswith(f"wafd: no mail can be sent by {away} (the mail server cannot be reached")
+    assert sentence.endswith("correct --smtp")
+
+
 async def test_a_broker_that_is_away_is_named(tmp_path: Path, servers: Servers) -> None:
     away = f"127.0.0.1:{free_port()}"
     code, sentence = await refusal(tmp_path, *servers.options(kafka=away))

@@ -16,20 +16,17 @@ from runtime.inbox import BREAKER, Inbox, NothingSucceeds
 from runtime.kafka import headers_of
 from runtime.transaction import Transaction, Transactions, new_id
 from schemas.event import Event, new_event
-from schemas.visits import MinistryPeople, RequestDeclined
+from schemas.visits import ReasonPeople, RequestDeclined
 from tests.conftest import Database, OpenTransactions
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
-PEOPLE = MinistryPeople.model_validate(
-    {"focal_points": [{"name": {"latin": "A B", "arabic": "ا ب"}, "email": "a@ministry.example"}]}
-)
+CONTACTS = [{"name": {"latin": "A B", "arabic": "ا ب"}, "email": "a@ministry.example"}]
 
 
 def declined(reason: str, subject: str) -> Event[RequestDeclined]:
+    people = ReasonPeople.model_validate({"focal_points": CONTACTS, "reason": reason})
     return new_event(
-        RequestDeclined(
-            reference="V-1", revision=1, country="QA", ministry="M", reason=reason, people=PEOPLE
-        ),
+        RequestDeclined(reference="V-1", revision=1, country="QA", ministry="M", people=people),
         id=new_id(),
         time=NOW,
         subject=subject,
@@ -67,8 +64,8 @@ class Seen:
         self.calls: list[str] = []
 
     async def __call__(self, tx: Transaction, event: Event[RequestDeclined]) -> None:
-        self.calls.append(event.data.reason)
-        if event.data.reason in self.failing:
+        self.calls.append(event.data.people.reason)
+        if event.data.people.reason in self.failing:
             raise ValueError("this one never works")
         tx.emit(event.data, subject=event.subject)
 
@@ -82,7 +79,7 @@ class Bench:
 
     async def emitted(self) -> list[str]:
         rows = await self.admin.fetch("SELECT payload FROM eventlog.outbox ORDER BY seq")
-        return [json.loads(row["payload"])["data"]["reason"] for row in rows]
+        return [json.loads(row["payload"])["data"]["people"]["reason"] for row in rows]
 
     async def parked(self) -> list[asyncpg.Record]:
         return await self.admin.fetch(

@@ -12,9 +12,11 @@ import pytest
 from runtime.timers import Timers
 from runtime.transaction import Transactions
 from schemas.event import Event, read_event
+from services.notifications import store
 from services.notifications.delivery import Retries
 from services.notifications.handlers import Desk, sending, telling
 from services.notifications.mail import Post, Sender, post
+from services.notifications.watch import probe
 from tests.conftest import OpenTransactions
 from tests.unit.notifications.events import (
     ALI,
@@ -174,6 +176,62 @@ async def test_a_server_that_stays_away_is_asked_as_often_as_set_and_no_more(not
     assert fired == [2, 2, 2, 0, 0]
     assert {(row["state"], row["attempts"]) for row in await notifications.rows()} == {("failed", 3)}
     assert [e.type for e in await notifications.events()] == ["notifications.notice.failed.v1"] * 2
+
+
+async def test_a_server_that_is_away_is_known_by_the_first_notice_until_it_is_back(notifications):
+    here = notifications.desk.post
+    watch = notifications.desk.watch
+    notifications.desk = replace(notifications.desk, post=replace(here, port=free_port()))
+    await notifications.told(event(declined()))
+    await notifications.sent()
+    assert watch.trouble is not None
+    assert watch.trouble.startswith(f"mail cannot be sent since {NOW:%Y-%m-%d %H:%M:%SZ}: the mail server")
+    assert "cannot be reached" in watch.trouble
+
+    await probe(notifications.desk, NOW + timedelta(hours=1))
+    assert watch.since == NOW, "it is still the same failure"
+    async with notifications.transactions() as tx:
+        assert await store.first_failure(tx.connection) == NOW, "and a new process knows since when"
+
+    notifications.desk = replace(notifications.desk, post=here)
+    await probe(notifications.desk, NOW + timedelta(hours=2))
+    assert watch.trouble is None
+    assert notifications.server.taken == [], "asking sends nothing"
+
+
+@pytest.mark.parametrize("answer", ["451 4.7.1 Come back", "550 5.1.1 Unknown"])
+async def test_a_server_that_does_its_work_is_not_blamed_for_a_recipient(notifications, answer):
+    notifications.server.to_recipient = [answer] * 2
+    await notifications.told(event(declined()))
+    await notifications.sent()
+    assert notifications.desk.watch.trouble is None
+
+
+async def test_a_server_that_refuses_the_centre_is_known_as_such(notifications):
+    notifications.server.to_sender = ["550 5.7.1 Not you"]
+    await probe(notifications.desk, NOW)
+    assert notifications.desk.watch.reason == "the mail server refused the Centre: 550 5.7.1"
+
+
+async def test_notices_are_counted_by_what_became_of_them(notifications):
+    notifications.server.to_recipient = ["550 5.1.1 Unknown", "451 4.7.1 Come back"]
+    await notifications.told(event(submitted()))
+    await notifications.sent()
+    await notifications.told(event(proposed((CLOSING,), (ALI,)), 2))
+    async with notifications.transactions() as tx:
+        found = await store.figures(tx.connection, NOW + timedelta(minutes=5))
+    assert found == store.Figures(waiting=3, oldest_seconds=300, delivered=1, failed=1, suppressed=2)
+    watch = notifications.desk.watch
+    watch.figures = found
+    metrics = {sample.name: sample.value for metric in watch.collect() for sample in metric.samples}
+    assert metrics == {
+        "wafd_mail_server_usable": 1,
+        "wafd_notices_waiting": 3,
+        "wafd_notices_oldest_waiting_seconds": 300,
+        "wafd_notices_sent_total": 1,
+        "wafd_notices_failed_total": 1,
+        "wafd_notices_suppressed_total": 2,
+    }
 
 
 class Broken(Post):

@@ -199,7 +199,7 @@ async def test_an_event_too_large_for_a_broker_is_refused_before_it_blocks_the_r
 ) -> None:
     open_ = await transactions("eventlog")
     large = OperatorActed.model_construct(
-        action="a", target="t", reason="x" * 1_000_000, people=OperatorPeople(operator="o")
+        action="x" * 1_000_000, target="t", people=OperatorPeople(operator="o")
     )
     with pytest.raises(ValueError, match="can be published"):
         async with open_() as tx:

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiosmtpd.controller import Controller
 from faststream import AckPolicy
 from prometheus_client import CollectorRegistry
 
@@ -18,6 +19,7 @@ from embedded.children import free_port
 from runtime.kafka import Records, Subscription, ensure_topics
 from runtime.settings import Settings
 from tests.conftest import Broker, Database
+from tests.unit.notifications.mail_server import MailServer
 
 CENTRE = Path(__file__).parents[2] / "examples" / "centre.yaml"
 
@@ -157,3 +159,27 @@ async def test_a_consumer_that_has_stopped_is_not_ready(broker: Broker) -> None:
     await subscription.subscriber.stop()
     assert await subscription.trouble() == "the Kafka consumer has stopped"
     await subscription.stop()
+
+
+async def test_a_mail_server_that_is_away_is_told_by_health_and_metrics_until_it_is_back(
+    database: Database, broker: Broker
+) -> None:
+    port, smtp = free_port(), free_port()
+    env = environment(database, broker, "notifications", port) | {"WAFD_SMTP": f"smtp://127.0.0.1:{smtp}"}
+    process = await serve("notifications", env)
+    mailbox = Controller(MailServer(), hostname="127.0.0.1", port=smtp)
+    try:
+        async with asyncio.timeout(60):
+            while not any("mail cannot be sent since" in problem for problem in (await health(port))[1]):
+                await asyncio.sleep(0.1)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            metrics = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+        assert "wafd_mail_server_usable 0.0" in metrics
+        assert "wafd_notices_waiting 0.0" in metrics
+        mailbox.start()
+        await until_ready(port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+        mailbox.stop()
+    assert process.returncode == 0

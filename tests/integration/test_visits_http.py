@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -17,7 +17,10 @@ from runtime.timers import Timers
 from runtime.transaction import Transactions
 from services.visits import handlers, store
 from services.visits.clients import Role, add_client, revoke
+from services.visits.commands import RecordProposal
 from services.visits.http import routes
+from services.visits.orders import SYSTEM, carry_out
+from services.visits.request import VisitRequest
 from tests.unit.visits import make
 
 URL = "/v1/visit-requests"
@@ -330,6 +333,18 @@ async def test_the_same_sender_reference_leads_to_the_existing_visit(api):
     assert again.status_code == 409
     assert again.headers["location"] == at
     assert again.json()["type"] == "urn:wafd:problem:already-submitted"
+    existing = (await api.get(at)).json()
+    assert f"before: {existing['reference']}, id {existing['id']};" in again.json()["detail"]
+
+
+async def test_a_refused_repetition_draws_no_number(api):
+    numbers = []
+    for name in ("R1", "R2"):
+        at = await submitted(api, sender_reference=name)
+        numbers.append(int((await api.get(at)).json()["reference"].rpartition("-")[2]))
+        for response in await asyncio.gather(*(api.post(URL, body(sender_reference=name)) for _ in range(4))):
+            assert response.status_code == 409
+    assert numbers[1] == numbers[0] + 1
 
 
 async def test_what_the_state_forbids_is_a_conflict_that_says_why(api):
@@ -357,6 +372,87 @@ async def test_an_amendment_that_changes_nothing_has_no_effect(api):
     response = await api.patch(at, {"days": 2, "remarks": None})
     assert response.json()["revision"] == 1
     assert len(await api.events()) == 1
+
+
+async def asked(api: Api) -> str:
+    """A visit about which information was requested."""
+    at = await submitted(api)
+    question = {"decision": "request_information", "question": "Who leads the delegation?"}
+    assert (await api.post(f"{at}/decision", question, "officer")).status_code == 200
+    return at
+
+
+async def test_a_question_is_answered_by_a_message_alone_or_with_an_amendment(api):
+    for number, patch in enumerate(({"message": "The director."}, {"message": "The director.", "days": 1})):
+        at = await asked(api)
+        answered = await api.patch(at, patch)
+        assert answered.status_code == 200, answered.text
+        assert (answered.json()["state"], answered.json()["revision"]) == ("submitted", 1 + number)
+        amended = (await api.events())[-1]["data"]
+        assert isinstance(amended, dict)
+        assert amended["people"]["message"] == "The director."
+        history = (await api.get(f"{at}/history", "officer")).json()["items"]
+        assert (history[-1]["command"], history[-1]["reason"]) == ("Amend", "The director.")
+        await api.post(f"{at}/withdrawal", {"reason": "Enough."})
+        async with api.transactions() as tx:
+            await tx.connection.execute("UPDATE visit SET sender_reference = id::text")
+
+
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        ({}, "the patch is empty"),
+        ({"remarks": None}, "nothing changes"),
+        ({"message": " "}, "at least 1 character"),
+        ({"message": None}, "valid string"),
+        ({"message": 7}, "valid string"),
+    ],
+)
+async def test_an_answer_that_says_nothing_is_refused(api, patch, says):
+    at = await asked(api)
+    refused = await api.patch(at, patch)
+    assert refused.status_code == 422
+    assert says in refused.json()["errors"][0]["detail"]
+    assert (await api.get(at)).json()["state"] == "information_requested"
+
+
+async def test_a_message_alone_is_refused_when_nothing_was_asked(api):
+    refused = await api.patch(await submitted(api), {"message": "By the way …"})
+    assert refused.status_code == 409
+    assert "none is open" in refused.json()["detail"]
+
+
+async def test_the_message_of_an_amendment_is_no_field_of_the_request():
+    assert "message" not in VisitRequest.model_fields
+
+
+async def test_a_programme_that_is_held_is_shown_as_held(api):
+    at = await submitted(api)
+    await api.post(f"{at}/decision", {"decision": "approve"}, "officer")
+    planning = await api.get(f"{at}/programme")
+    assert (planning.status_code, planning.json()["detail"]) == (
+        404,
+        "The programme is being planned: the visit is approved and has none yet.",
+    )
+    early = await api.post(f"{at}/programme/acceptance", {"release": 1})
+    assert early.status_code == 409
+    assert "is being planned" in early.json()["detail"]
+    async with api.transactions() as tx:
+        stored = await store.lock_visit(tx.connection, UUID(at.rpartition("/")[2]), None)
+        assert stored is not None
+        await carry_out(tx, RecordProposal(make.programme()), stored, SYSTEM)
+    proposed = (await api.get(f"{at}/programme")).json()
+    assert (proposed["state"], proposed["held"], proposed["release"]) == ("proposed", False, 1)
+    assert (await api.get(at)).json()["release"] == 1
+
+    assert (await api.patch(at, {"days": 1})).json()["state"] == "submitted"
+    held = (await api.get(f"{at}/programme")).json()
+    assert (held["state"], held["held"], held["slots"]) == ("submitted", True, proposed["slots"])
+    assert "respond_by" not in held
+    assert "release" not in (await api.get(at)).json()
+    assert (await api.post(f"{at}/programme/acceptance", {"release": 1})).status_code == 409
+    await api.post(f"{at}/decision", {"decision": "decline", "reason": "Closed."}, "officer")
+    assert (await api.get(f"{at}/programme")).status_code == 404
 
 
 async def test_an_amendment_is_checked_like_a_request(api):
@@ -435,7 +531,11 @@ async def test_the_list_is_filtered_by_state_and_holds_no_personal_data(api):
 async def test_a_wrong_parameter_is_named(api, query):
     response = await api.get(f"{URL}?{query}")
     assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"] == query.split("=")[0]
+    name = query.split("=")[0]
+    (wrong,) = response.json()["errors"]
+    assert response.json()["detail"] == "1 parameter is wrong."
+    assert wrong["parameter"] == name
+    assert wrong["detail"].startswith(f"the query parameter {name} is wrong: ")
 
 
 async def test_the_history_tells_who_did_what_and_why(api):

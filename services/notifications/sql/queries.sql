@@ -45,3 +45,17 @@ WHERE id = $1
 UPDATE notice
 SET attempts = attempts + 1, last_attempt_at = $2, next_attempt_at = $4, last_error = $3
 WHERE id = $1
+
+-- name: figures
+-- How many notices there are by what became of them, and the age of the oldest that is to be sent.
+SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,
+    coalesce(extract(epoch FROM $1 - min(created_at) FILTER (WHERE state = 'waiting')), 0) AS oldest_seconds,
+    count(*) FILTER (WHERE state = 'delivered') AS delivered,
+    count(*) FILTER (WHERE state = 'failed') AS failed,
+    count(*) FILTER (WHERE state = 'suppressed') AS suppressed
+FROM notice
+
+-- name: first_failure
+-- The earliest last attempt, of the notices that wait for another one, at which the mail server itself failed.
+SELECT min(last_attempt_at) FROM notice
+WHERE state = 'waiting' AND attempts > 0 AND last_error NOT LIKE 'the mail server put off %'

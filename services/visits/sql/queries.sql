@@ -6,6 +6,19 @@ INSERT INTO client (id, name, country, role, created_at) VALUES ($1, $2, $3, $4,
 -- Keep a key's digest; the secret itself is shown once and kept nowhere.
 INSERT INTO api_key (prefix, client_id, digest, created_at) VALUES ($1, $2, $3, $4)
 
+-- name: lock_clients
+-- Have clients registered one after the other, so that two of one name are not registered at a time.
+SELECT pg_advisory_xact_lock('client'::regclass::oid::bigint)
+
+-- name: namesake
+-- The client of a name, whatever its letter case, in a country.
+SELECT id, name, country, role FROM client WHERE lower(name) = lower($1) AND country = $2 ORDER BY created_at LIMIT 1
+
+-- name: find_client
+-- The client of an id, or of the prefix of one of its keys.
+SELECT id, name, country, role FROM client
+WHERE id::text = lower($1) OR id = (SELECT client_id FROM api_key WHERE prefix = $1)
+
 -- name: key_of
 -- The client of a key that is in force, with the digest to compare.
 SELECT client.id, client.name, client.country, client.role, api_key.digest
@@ -37,20 +50,23 @@ SELECT content FROM catalogue
 SELECT nextval('visit_reference')
 
 -- name: add_visit
--- Store a new visit; no row comes back when the client has used this reference of its own before.
+-- Store a new visit.
 INSERT INTO visit (
     id, reference, client_id, sender_reference, state, revision, approvable, request, submitted_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-ON CONFLICT (client_id, sender_reference) DO NOTHING
 RETURNING version
 
 -- name: add_people
 -- Store the personal part of a new visit.
 INSERT INTO visit_people (visit_id, people) VALUES ($1, $2)
 
+-- name: lock_sender_reference
+-- Have requests under one reference of a client submitted one after the other: a number is drawn for the first only.
+SELECT pg_advisory_xact_lock(hashtextextended('visit ' || $1::uuid || ' ' || $2, 0))
+
 -- name: visit_by_sender_reference
 -- The visit that a client has submitted under this reference of its own.
-SELECT id FROM visit WHERE client_id = $1 AND sender_reference = $2
+SELECT id, reference FROM visit WHERE client_id = $1 AND sender_reference = $2
 
 -- name: visit
 -- One visit with its people and consultations; $2 limits it to a client's own, NULL does not.

@@ -10,6 +10,7 @@ from schemas.event import Event, EventData, new_event, read_event
 from schemas.scheduling import (
     Alternative,
     Assignment,
+    CancelledPeople,
     CentrePerson,
     Place,
     ProgrammeCancelled,
@@ -22,16 +23,22 @@ from schemas.scheduling import (
 )
 from schemas.terms import Bilingual, Contact, DateWindow, PersonName, Rank, VisitKind
 from schemas.visits import (
+    AmendmentPeople,
+    AnswerPeople,
     BodyContact,
     ConsultationAnswered,
     ConsultationOpened,
     ConsultationOverdue,
     ConsultationPeople,
+    ConsultedPeople,
     DelegationPeople,
     InformationRequested,
     MinistryPeople,
     Needs,
+    QuestionPeople,
+    ReasonPeople,
     ReportOverdue,
+    ReportPeople,
     RequestAmended,
     RequestDeclined,
     RequestSubmitted,
@@ -97,7 +104,9 @@ def slot(key: str, parts: Iterable[tuple[str, str]], hour: int = 6) -> Slot:
         starts=starts,
         ends=starts + timedelta(hours=1),
         place=Place(
-            code="hall", name=Bilingual(ar="قاعة التدريب", en="Training Hall"), address="Building 855, Seef"
+            code="hall",
+            name=Bilingual(ar="قاعة التدريب", en="Training Hall"),
+            address=Bilingual(ar="مبنى 855، السيف", en="Building 855, Seef"),
         ),
         assignments=tuple(Assignment.model_validate({"person": p, "role": r}) for p, r in parts),
     )
@@ -111,6 +120,10 @@ SLOTS = (WELCOME, REFERRAL, CLOSING)
 
 def ministry(*contacts: Contact) -> MinistryPeople:
     return MinistryPeople(focal_points=contacts or (MARIAM, THOMAS))
+
+
+def why(reason: str, *contacts: Contact) -> ReasonPeople:
+    return ReasonPeople(focal_points=contacts or (MARIAM, THOMAS), reason=reason)
 
 
 def _programme(slots: Iterable[Slot], persons: Iterable[CentrePerson], release: int) -> dict[str, Any]:
@@ -155,7 +168,9 @@ def revised(
 
 
 def cancelled(slots: Iterable[Slot] = SLOTS, release: int = 1) -> ProgrammeCancelled:
-    return ProgrammeCancelled(**_programme(slots, EVERYBODY, release), reason="The delegation cannot come.")
+    facts = _programme(slots, EVERYBODY, release)
+    people = CancelledPeople(**dict(facts.pop("people")), reason="The delegation cannot come.")
+    return ProgrammeCancelled(**facts, people=people)
 
 
 def infeasible() -> ProgrammeInfeasible:
@@ -179,68 +194,73 @@ def submitted(**changes: Any) -> RequestSubmitted:
         **VISIT_FACTS,
         "sender_reference": "MOFA/117",
         "note_verbale": "NV 12/2026",
-        "subject": "Study of the referral mechanism",
         "needs": NEEDS,
-        "people": DelegationPeople(focal_points=(MARIAM, THOMAS)),
+        "people": DelegationPeople(focal_points=(MARIAM, THOMAS), subject="Study of the referral mechanism"),
     }
     return RequestSubmitted(**(facts | changes))
 
 
-def amended() -> RequestAmended:
+def amended(changed: tuple[str, ...] = ("/needs/size",), message: str | None = None) -> RequestAmended:
     return RequestAmended(
         **VISIT_FACTS,
-        changed=("/needs/size",),
+        changed=changed,
         needs_approval=True,
         needs=NEEDS,
-        people=DelegationPeople(focal_points=(MARIAM, THOMAS)),
+        people=AmendmentPeople(focal_points=(MARIAM, THOMAS), message=message),
     )
 
 
 def declined(reason: str = "The shelter is closed.\nPlease ask again in spring.") -> RequestDeclined:
-    return RequestDeclined(**VISIT_FACTS, reason=reason, people=ministry())
+    return RequestDeclined(**VISIT_FACTS, people=why(reason))
 
 
 CONTACT = BodyContact(name="Fatima Al-Doseri", email="fatima@interior.example", language="en")
 
 
-def _consultation(**changes: Any) -> dict[str, Any]:
+def _consultation(kind: type[ConsultationPeople], *free_text: str, **changes: Any) -> dict[str, Any]:
+    people = {"contact": CONTACT, "question": "May they tour the shelter?"}
+    people |= {name: changes.pop(name) for name in ("question", *free_text) if name in changes}
     return {
         **VISIT_FACTS,
         "consultation": 3,
         "body": "Ministry of Interior",
         "veto": False,
-        "question": "May they tour the shelter?",
         "respond_by": RESPOND_BY,
         "time_zone": "Asia/Bahrain",
-        "people": ConsultationPeople(contact=CONTACT),
+        "people": kind(**people),
     } | changes
 
 
 def consultation_opened(**changes: Any) -> ConsultationOpened:
-    return ConsultationOpened(
-        **_consultation(**{"subject": "Study of the referral mechanism", "needs": NEEDS} | changes)
-    )
+    asked = {"subject": "Study of the referral mechanism", "needs": NEEDS}
+    return ConsultationOpened(**_consultation(ConsultedPeople, "subject", **asked | changes))
 
 
 def consultation_answered(**changes: Any) -> ConsultationAnswered:
     said = {"answer": "object", "reason": "The shelter is closed."}
-    return ConsultationAnswered(**_consultation(**said | changes))
+    return ConsultationAnswered(**_consultation(AnswerPeople, "reason", **said | changes))
 
 
 def consultation_overdue() -> ConsultationOverdue:
-    return ConsultationOverdue(**_consultation(veto=True, subject="Study of the referral mechanism"))
+    subject = "Study of the referral mechanism"
+    return ConsultationOverdue(**_consultation(ConsultedPeople, "subject", veto=True, subject=subject))
 
 
 EACH: tuple[EventData, ...] = (
     submitted(),
     amended(),
-    InformationRequested(**VISIT_FACTS, question="Who leads the delegation?", people=ministry()),
+    InformationRequested(
+        **VISIT_FACTS,
+        people=QuestionPeople(focal_points=(MARIAM, THOMAS), question="Who leads the delegation?"),
+    ),
     declined(),
-    RequestWithdrawn(**VISIT_FACTS, reason="The dates no longer suit.", people=ministry()),
-    VisitCancelled(**VISIT_FACTS, reason="Nobody answered.", people=ministry()),
+    RequestWithdrawn(**VISIT_FACTS, people=why("The dates no longer suit.")),
+    VisitCancelled(**VISIT_FACTS, people=why("Nobody answered.")),
     VisitCompleted(**VISIT_FACTS, completed_at=NOW, report_due=date(2026, 11, 12), people=ministry()),
     ReportOverdue(**VISIT_FACTS, report_due=date(2026, 11, 12), people=ministry()),
-    VisitReported(**VISIT_FACTS, summary="A fruitful visit.", people=ministry()),
+    VisitReported(
+        **VISIT_FACTS, people=ReportPeople(focal_points=(MARIAM, THOMAS), summary="A fruitful visit.")
+    ),
     consultation_opened(),
     consultation_answered(),
     consultation_overdue(),

@@ -16,6 +16,7 @@ class MailServer:
 
     def __init__(self) -> None:
         self.taken: list[EmailMessage] = []
+        self.as_sent: list[bytes] = []
         self.recipients: list[str] = []
         self.to_sender: list[str] = []
         self.to_recipient: list[str] = []
@@ -39,6 +40,7 @@ class MailServer:
         await asyncio.sleep(self.seconds_to_answer)
         if self.to_message:
             return self.to_message.pop(0)
+        self.as_sent.append(envelope.content)
         self.taken.append(message_from_bytes(envelope.content, policy=default))
         self.recipients += envelope.rcpt_tos
         return "250 OK"

@@ -64,7 +64,7 @@ def test_the_entry_speaks_the_language_of_its_recipient():
     _, english = _read(_invitations(proposed(), "p-007")[0])
 
     assert arabic["SUMMARY"] == "إحاطة welcome – V-2026-000017"
-    assert arabic["LOCATION"] == "قاعة التدريب, Building 855, Seef"
+    assert arabic["LOCATION"] == "قاعة التدريب، مبنى 855، السيف"
     assert arabic["ATTENDEE"].params["CN"] == "نورة آل خليفة"
     assert english["SUMMARY"] == "Briefing referral – V-2026-000017"
 

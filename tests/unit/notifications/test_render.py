@@ -23,17 +23,18 @@ from tests.unit.notifications.events import (
     REFERRAL,
     THOMAS,
     WELCOME,
+    amended,
     consultation_answered,
     consultation_opened,
     consultation_overdue,
     declined,
     event,
     golden,
-    ministry,
     proposed,
     revised,
     slot,
     submitted,
+    why,
 )
 
 TEMPLATES = Path("services/notifications/templates")
@@ -129,7 +130,8 @@ def test_arabic_mail_isolates_references_numbers_and_latin_names():
     rendered = _letter(proposed(), MARIAM.email)
 
     isolated = _Page(rendered.html).isolated
-    assert {"V-2026-000017", "09:00–10:00", "Building 855, Seef"} <= set(isolated)
+    assert {"V-2026-000017", "09:00–10:00", "مبنى 855، السيف"} <= set(isolated)
+    assert "Building 855" not in rendered.html + rendered.text
     assert "\u2068V-2026-000017\u2069" in rendered.text
     assert "\u206809:00–10:00\u2069" in rendered.text
 
@@ -250,11 +252,31 @@ def test_a_hostile_text_keeps_its_lines_and_loses_what_turns_its_direction():
     assert "\u202e" not in rendered.text + rendered.html
 
 
+def test_the_office_reads_the_answer_to_its_question_and_the_ministry_that_it_arrived():
+    answered = amended((), "The director leads it.")
+
+    office, ministry = _letter(answered, "office"), _letter(answered, THOMAS.email)
+
+    assert office.subject == "Question answered – V-2026-000017"
+    assert "The director leads it." in office.text
+    assert "Changed:" not in office.text
+    assert ministry.subject == "Your answer was received – V-2026-000017"
+    assert "stays held until that is decided" in ministry.text
+
+
+def test_the_office_reads_what_a_ministry_says_to_its_amendment():
+    office = _letter(amended(message="We are fewer."), "office")
+
+    assert office.subject == "Request amended – V-2026-000017"
+    assert "We are fewer." in office.text
+    assert "Changed: /needs/size." in office.text
+
+
 def test_a_line_break_in_a_name_or_reference_cannot_leave_its_line():
     broken = PersonName.model_construct(latin="Eve\r\nBcc: all@evil.example", arabic="x")
     contact = Contact.model_construct(name=broken, email="eve@mofa.example", phone=None, language="en")
     data = declined().model_copy(
-        update={"people": ministry(contact), "reference": "V-1\r\nBcc: x@evil.example"}
+        update={"people": why("Closed.", contact), "reference": "V-1\r\nBcc: x@evil.example"}
     )
 
     rendered = _letter(data, contact.email)

@@ -110,7 +110,7 @@ def slot(key: str, starts: datetime, ends: datetime) -> Slot:
         title=bilingual(key),
         starts=starts,
         ends=ends,
-        place=Place(code="majlis", name=bilingual("majlis"), address="Sehla"),
+        place=Place(code="majlis", name=bilingual("majlis"), address=bilingual("Sehla")),
         assignments=(Assignment(person="host-01", role="host"),),
     )
 

@@ -58,7 +58,11 @@ def test_a_consultation_asks_a_body_until_its_deadline():
     (opened,) = decision.events
     assert isinstance(opened, ConsultationOpened)
     assert opened.needs == needs_of(make.request())
-    assert (opened.body, opened.veto, opened.question) == (INTERIOR, False, "May they tour the shelter?")
+    assert (opened.body, opened.veto, opened.people.question) == (
+        INTERIOR,
+        False,
+        "May they tour the shelter?",
+    )
     assert (opened.respond_by, opened.time_zone, opened.again) == (asked.respond_by, "Asia/Bahrain", False)
     assert opened.people.contact.email == "visits@interior.example"
 
@@ -113,7 +117,7 @@ def test_an_answer_ends_a_consultation_and_its_deadline(answer):
     assert decision.timers == {"expire-consultations": None}
     (event,) = decision.events
     assert isinstance(event, ConsultationAnswered)
-    assert (event.answer, event.reason, event.consultation) == (answer, "Our reason.", 1)
+    assert (event.answer, event.people.reason, event.consultation) == (answer, "Our reason.", 1)
 
 
 def test_an_answer_is_recorded_once():
@@ -142,7 +146,7 @@ def test_silence_counts_as_consent_at_the_deadline_and_not_a_moment_before(state
     assert decision.timers == {"expire-consultations": None}
     (event,) = decision.events
     assert isinstance(event, ConsultationAnswered)
-    assert (event.answer, event.reason) == ("silence", None)
+    assert (event.answer, event.people.reason) == ("silence", None)
 
 
 def test_the_silence_of_a_veto_is_no_consent_and_is_chased_again_and_again():
@@ -255,7 +259,7 @@ def test_an_amendment_of_the_needs_asks_a_veto_again_and_keeps_its_answer(answer
     assert isinstance(opened, ConsultationOpened)
     assert (opened.consultation, opened.revision, opened.again, opened.needs.days) == (2, 2, True, 3)
     assert opened.people.contact.email == "visits@interior.example"
-    assert opened.question == "May they tour the shelter?"
+    assert opened.people.question == "May they tour the shelter?"
     assert decision.timers == {"expire-consultations": make.NOW + 5 * DAYS}
     with pytest.raises(Forbidden, match="has not answered"):
         decide(c.Approve(), decision.visit, make.NOW)

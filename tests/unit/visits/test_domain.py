@@ -29,6 +29,7 @@ from services.visits.request import needs_of
 from services.visits.transitions import (
     CONSULTING,
     FINAL,
+    HOLDING,
     TRANSITIONS,
     WITH_PROGRAMME,
     Forbidden,
@@ -120,7 +121,8 @@ def test_the_table_covers_every_command():
 def test_a_possible_command_leads_where_the_table_says(state, kind):
     decision = decide(command_for(state, kind), visit_for(state, kind), LATE)
     assert decision.visit.state in TRANSITIONS[kind][state]
-    assert (decision.visit.programme is not None) == (decision.visit.state in WITH_PROGRAMME)
+    assert decision.visit.programme is not None or decision.visit.state not in WITH_PROGRAMME
+    assert decision.visit.programme is None or decision.visit.state in WITH_PROGRAMME | HOLDING
 
 
 @pytest.mark.parametrize(
@@ -240,6 +242,51 @@ def test_an_answer_to_a_question_brings_the_request_back():
     assert (answered.state, answered.reason) == (State.SUBMITTED, None)
 
 
+def test_a_message_alone_answers_a_question_and_leaves_the_request_as_it_is():
+    asked = decide(c.AskInformation("Who comes?"), make.visit(), make.NOW).visit
+    decision = decide(c.Amend(asked.request, "The director."), asked, make.NOW)
+    assert (decision.visit.state, decision.visit.revision, decision.visit.approvable) == (
+        State.SUBMITTED,
+        1,
+        1,
+    )
+    event = only_event(decision)
+    assert (event.changed, event.needs_approval, event.people.message) == ((), True, "The director.")
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.CONFIRMED])
+def test_a_message_without_a_question_and_a_change_is_refused(state):
+    visit = make.visit(state)
+    with pytest.raises(Forbidden, match="none is open"):
+        decide(c.Amend(visit.request, "By the way …"), visit, make.NOW)
+
+
+@pytest.mark.parametrize("state", [State.PROPOSED, State.CONFIRMED])
+def test_a_programme_is_held_while_an_amendment_is_decided(state):
+    amended = decide(COMMANDS[c.Amend], make.visit(state), make.NOW).visit
+    assert (amended.state, amended.is_held) == (State.SUBMITTED, True)
+    asked = decide(c.AskInformation("Why?"), amended, make.NOW).visit
+    approved = decide(c.Approve(), asked, make.NOW).visit
+    assert approved.programme == make.visit(state).programme
+    assert deadlines(approved) == {}
+    planned = decide(c.RecordProposal(make.programme(release=3, revision=2)), approved, make.NOW).visit
+    assert (planned.state, planned.is_held) == (State.PROPOSED, False)
+    for ended in (c.Decline("No."), c.Withdraw("Ill."), c.Cancel("Flooded.")):
+        assert decide(ended, amended, make.NOW).visit.programme is None
+
+
+def test_a_held_programme_that_scheduling_drops_is_gone():
+    approved = make.visit(State.APPROVED, programme=make.programme(release=2, firm=True))
+    assert decide(c.RecordCancellation(1, 3, "No room."), approved, make.NOW).visit.programme is None
+    with pytest.raises(Stale):
+        decide(c.RecordCancellation(1, 1, "No room."), approved, make.NOW)
+
+
+def test_a_programme_that_is_being_planned_cannot_be_accepted_yet():
+    with pytest.raises(Forbidden, match="is being planned; accept it once the visit is proposed"):
+        decide(c.Accept(1), make.visit(State.APPROVED), make.NOW)
+
+
 def test_what_was_approved_cannot_be_changed_during_the_visit():
     with pytest.raises(Forbidden, match="in progress"):
         decide(COMMANDS[c.Amend], make.visit(State.IN_PROGRESS), make.NOW)
@@ -293,7 +340,9 @@ def test_an_unanswered_proposal_expires_and_not_a_moment_before():
         decide(c.ExpireProposal(), visit, make.RESPOND_BY - timedelta(seconds=1))
     cancelled = decide(c.ExpireProposal(), visit, make.RESPOND_BY)
     assert cancelled.visit.state is State.CANCELLED
-    assert only_event(cancelled).reason == "The proposed programme was not answered by 2027-01-15 12:00."
+    assert (
+        only_event(cancelled).people.reason == "The proposed programme was not answered by 2027-01-15 12:00."
+    )
 
 
 def test_a_visit_begins_and_ends_with_its_firm_programme():
@@ -417,7 +466,8 @@ def test_no_sequence_of_commands_breaks_the_rules(steps, start):
         assert after.revision >= visit.revision
         assert after.approvable <= after.revision
         assert visit.state not in FINAL or (after.state is visit.state and not decision.events)
-        assert (after.programme is not None) == (after.state in WITH_PROGRAMME)
+        assert after.programme is not None or after.state not in WITH_PROGRAMME
+        assert after.programme is None or after.state in WITH_PROGRAMME | HOLDING
         assert (after.report_due is not None) == (after.state in (State.COMPLETED, State.REPORTED))
         assert (after.report is not None) == (after.state is State.REPORTED)
         assert after.advice is None or after.state is State.WAITLISTED
