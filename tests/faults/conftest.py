@@ -1,6 +1,7 @@
 """Servers and labs for the fault recipes, and the table of their figures."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -133,7 +134,8 @@ async def embedded_lab(tmp_path: Path, open_lab: OpenLab) -> AsyncIterator[Lab]:
     """The chain on an embedded broker of its own."""
     server = await embedded_broker.start(tmp_path / "broker")
     yield await open_lab(server.address)
-    await server.stop()
+    os.kill(server.pid, signal.SIGKILL)  # it takes its time to end otherwise, and keeps nothing anyway
+    await server.wait()
 
 
 @pytest.fixture
