@@ -1,7 +1,6 @@
 """Servers and labs for the fault recipes, and the table of their figures."""
 
 import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from embedded import broker as embedded_broker
 from embedded import postgres as embedded_postgres
 from embedded.postgres import Postgres
 from tests.conftest import BROKERS, running_kafka
+from tests.faults.brokers import Breakable, InMemory, OneNode
 from tests.faults.lab import Lab, make_template, new_database
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import Figures
@@ -105,9 +105,10 @@ async def open_lab(
     """Makes a lab on a broker's address; with ``link`` its services reach PostgreSQL through that."""
     async with AsyncExitStack() as stack:
 
-        async def open_(kafka: str, link: Link | None = None) -> Lab:
+        async def open_(kafka: str, broker: Breakable, link: Link | None = None) -> Lab:
             admin = await stack.enter_async_context(new_database(lab_postgres))
             made = Lab(tmp_path, nursery, admin, kafka, link.port if link else lab_postgres.port)
+            made.broker = broker
             await made.open()
             stack.push_async_callback(made.close)
             return made
@@ -130,19 +131,37 @@ async def emptied(running: Cluster) -> Cluster:
 
 
 @pytest.fixture
+async def database_link(lab_postgres: Postgres) -> AsyncIterator[Link]:
+    """A link to PostgreSQL that tests may break."""
+    made = Link(lab_postgres.port)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def linked_lab(tmp_path: Path, open_lab: OpenLab, database_link: Link) -> AsyncIterator[Lab]:
+    """The chain on an embedded broker, its services behind `database_link`."""
+    server = await embedded_broker.start(tmp_path / "broker")
+    breakable = InMemory(server)
+    yield await open_lab(server.address, breakable, database_link)
+    await breakable.kill()
+
+
+@pytest.fixture
 async def embedded_lab(tmp_path: Path, open_lab: OpenLab) -> AsyncIterator[Lab]:
     """The chain on an embedded broker of its own."""
     server = await embedded_broker.start(tmp_path / "broker")
-    yield await open_lab(server.address)
-    os.kill(server.pid, signal.SIGKILL)  # it takes its time to end otherwise, and keeps nothing anyway
-    await server.wait()
+    breakable = InMemory(server)
+    yield await open_lab(server.address, breakable)
+    await breakable.kill()  # it takes its time to end otherwise, and keeps nothing anyway
 
 
 @pytest.fixture
 async def kafka_lab(lab_kafka: Cluster, open_lab: OpenLab) -> AsyncIterator[Lab]:
     """The chain on Apache Kafka."""
     await emptied(lab_kafka)
-    yield await open_lab(lab_kafka.address)
+    yield await open_lab(lab_kafka.address, OneNode(lab_kafka))
     await lab_kafka.restore()
 
 

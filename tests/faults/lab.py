@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -19,11 +20,13 @@ from pydantic import SecretStr
 from embedded.children import free_port
 from embedded.postgres import Postgres
 from runtime.database import migrate
+from runtime.operations import republish
 from tests.faults import chain, points, sabotage
+from tests.faults.brokers import Breakable
 from tests.faults.chain import BELL_EVERY, TABLES
 from tests.faults.journal import Client, Journal
 from tests.faults.nursery import Nursery
-from tests.faults.oracle import Figures, Order, Stage, judge, repeated
+from tests.faults.oracle import Figures, Order, Stage, judge, repeated, worse
 
 PASSWORD: Final = "only-for-tests"
 TEMPLATE: Final = "lab_template"
@@ -31,6 +34,7 @@ ENDS_WITHIN: Final = 15.0
 """Seconds a service has after SIGTERM, whatever happens around it."""
 
 DRAINED_WITHIN: Final = 30.0
+BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 KEYS: Final = tuple(f"V-{number}" for number in range(16))
 _numbers = itertools.count()
 
@@ -107,6 +111,26 @@ class Replica:
             await self._keeper
         return time.monotonic() - began
 
+    async def restart(self) -> float:
+        """End it by SIGTERM and have it start again; the seconds until it ended."""
+        before, began = len(self.deaths), time.monotonic()
+        self.send(signal.SIGTERM)
+        while len(self.deaths) == before:
+            await asyncio.sleep(0.02)
+        return time.monotonic() - began
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still (SIGSTOP)."""
+        stat = Path(f"/proc/{self.pid}/stat")
+        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "T"
+
+    async def until_paused(self, within: float = 30) -> None:
+        """Wait until it stands still."""
+        async with asyncio.timeout(within):
+            while not self.paused:
+                await asyncio.sleep(0.02)
+
     async def _keep(self, began: asyncio.Event) -> None:
         while self.wanted:
             environment = self.environment | {points.VARIABLE: next(self.faults)}
@@ -129,6 +153,7 @@ class Lab:
         self.replicas: dict[str, list[Replica]] = {}
         self.client = Client(Journal(folder / "journal"), self._ports, KEYS)
         self.admin: asyncpg.Pool
+        self.broker: Breakable
         self._nursery = nursery
         self._port = port
 
@@ -222,6 +247,29 @@ class Lab:
             attempted, acknowledged, await self.stages(),
             stuck=await self.stuck(), injected=self.injected, duplicates=counted,
         )  # fmt: skip
+
+    async def settle(self) -> tuple[Figures, float]:
+        """Drain and judge; then have every event delivered once more, and judge again.
+
+        The figures are the worse ones of both, for a repetition may mend a loss. With them the seconds
+        until the chain had come to rest.
+        """
+        drained = await self.drain()
+        first = await self.judge()
+        await self.republish()
+        before = self.duplicates
+        async with asyncio.timeout(DRAINED_WITHIN):
+            while self.duplicates < before + first.acknowledged or await self.stuck():
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)
+        return worse(first, await self.judge()), drained
+
+    async def republish(self) -> None:
+        """Have the relays publish again all that was ever recorded, as `wafd recover` does."""
+        for service in ("intake", "worker"):
+            async with self.admin.acquire() as connection, connection.transaction():
+                await connection.execute(f"SET LOCAL search_path TO {service}, public")
+                await republish(cast("asyncpg.Connection", connection), BEGINNING)
 
     async def stages(self) -> list[Stage]:
         """What each stage applied."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate
 
@@ -115,3 +115,6 @@ def repeated(delivered: Sequence[str]) -> int:
     return sum(count - 1 for count in Counter(delivered).values())
 
 
+def worse(one: Figures, other: Figures) -> Figures:
+    """Of every fault the higher count; of what happened the count of ``other``, which came later."""
+    return replace(other, **{name: max(getattr(one, name), getattr(other, name)) for name in ZEROS})

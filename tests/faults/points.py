@@ -1,13 +1,14 @@
 """Faults at named points of a service process, put in from outside: production code has no hooks.
 
-`WAFD_LAB_FAULT` is ``point:every:action``: at every n-th pass of the point the process kills itself
-(``kill``), stands still until SIGCONT (``stop``) or waits (``0.5`` seconds).
+`WAFD_LAB_FAULT` is ``point:n:action``, or several of them with blanks between: at the n-th pass of the
+point the process kills itself (``kill``) or stands still until SIGCONT (``stop``), or at every n-th it
+waits (``0.5`` seconds).
 """
 
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from runtime.timers import Timers
 from runtime.transaction import TimerHandler, Transaction, Transactions
 
 VARIABLE = "WAFD_LAB_FAULT"
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 POINTS = (
     "before_request_commit", "after_request_commit",
@@ -47,10 +49,10 @@ def about(what: str) -> Iterator[None]:
 
 @dataclass
 class Fault:
-    """What happens at one point."""
+    """What happens at one point: once at the n-th pass, or, if it is a delay, at every n-th."""
 
     point: str
-    every: int
+    n: int
     action: str
     passes: int = 0
 
@@ -59,27 +61,37 @@ class Fault:
         if point != self.point:
             return
         self.passes += 1
-        if self.passes % self.every:
-            return
-        if self.action == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        elif self.action == "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        else:
+        if self.action in SIGNALS:
+            if self.passes == self.n:
+                os.kill(os.getpid(), SIGNALS[self.action])
+        elif self.passes % self.n == 0:
             await asyncio.sleep(float(self.action))
 
 
-def read() -> Fault | None:
-    """Make the fault that the environment names."""
-    text = os.environ.get(VARIABLE, "")
-    if not text:
-        return None
-    point, every, action = text.split(":")
+@dataclass
+class Faults:
+    """All that goes wrong in a process."""
+
+    faults: Sequence[Fault]
+
+    async def at(self, point: str) -> None:
+        """Pass a point."""
+        for fault in self.faults:
+            await fault.at(point)
+
+
+def read() -> Faults | None:
+    """Make the faults that the environment names."""
+    texts = os.environ.get(VARIABLE, "").split()
+    return Faults([_fault(*text.split(":")) for text in texts]) if texts else None
+
+
+def _fault(point: str, n: str, action: str) -> Fault:
     assert point in POINTS, point
-    return Fault(point, int(every), action)
+    return Fault(point, int(n), action)
 
 
-def install(fault: Fault) -> None:
+def install(fault: Faults) -> None:
     """Have this process pass the points."""
     _around_commits(fault)
     _around_publication(fault)
@@ -98,7 +110,7 @@ def wrap(owner: Any, name: str, around: Callable[..., Awaitable[Any]]) -> None:
     setattr(owner, name, wrapped)
 
 
-def _around_commits(fault: Fault) -> None:
+def _around_commits(fault: Faults) -> None:
     async def leave(original: Any, block: Block, kind: Any, error: Any, trace: Any) -> Any:
         if kind is not None or block._nested:
             return await original(block, kind, error, trace)
@@ -119,7 +131,7 @@ def _around_commits(fault: Fault) -> None:
     wrap(inbox.Inbox, "consume", consume)
 
 
-def _around_publication(fault: Fault) -> None:
+def _around_publication(fault: Faults) -> None:
     async def send_all(original: Any, *arguments: Any) -> Any:
         await fault.at("before_send")
         results = await original(*arguments)
@@ -143,7 +155,7 @@ def _around_publication(fault: Fault) -> None:
     wrap(outbox.Relay, "publish_once", publish_once)
 
 
-def _around_offsets(fault: Fault) -> None:
+def _around_offsets(fault: Faults) -> None:
     async def commit(original: Any, *arguments: Any, **named: Any) -> None:
         await fault.at("before_offset")
         await original(*arguments, **named)
@@ -152,7 +164,7 @@ def _around_offsets(fault: Fault) -> None:
     wrap(AIOKafkaConsumer, "commit", commit)
 
 
-def _around_timers(fault: Fault) -> None:
+def _around_timers(fault: Faults) -> None:
     def passing(name: str, handler: TimerHandler) -> TimerHandler:
         async def handle(tx: Transaction, key: str) -> None:
             await handler(tx, key)
