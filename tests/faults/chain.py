@@ -24,7 +24,7 @@ from runtime.transaction import Transaction, Transactions
 from schemas.event import Event
 from schemas.scheduling import ProgrammeInfeasible
 from schemas.terms import Bilingual, Contact, PersonName
-from schemas.visits import MinistryPeople, RequestDeclined
+from schemas.visits import MinistryPeople, ReasonPeople, RequestDeclined
 from tests.faults import points, sabotage
 from tests.faults.points import about, wrap
 
@@ -62,11 +62,11 @@ RETURNING EXISTS (SELECT FROM refused WHERE refused.key = $1) AS refused
 APPLY = "INSERT INTO applied (key, n, event) VALUES ($1, $2, $3)"
 RING = "INSERT INTO rung (key, n) VALUES ($1, $2)"
 
-PEOPLE = MinistryPeople(
-    focal_points=(Contact(name=PersonName(latin="Noor Example", arabic="نور مثال"), email="n@m.example"),)
+FOCAL_POINTS = (
+    Contact(name=PersonName(latin="Noor Example", arabic="نور مثال"), email="n@m.example"),
 )
 FACTS: dict[str, Any] = {
-    "reference": "V-2026-000017", "revision": 1, "country": "QA", "ministry": "Ministry", "people": PEOPLE,
+    "reference": "V-2026-000017", "revision": 1, "country": "QA", "ministry": "Ministry",
 }  # fmt: skip
 
 
@@ -91,7 +91,8 @@ def routes(app: FastAPI, transactions: Transactions) -> None:
             with about("request"):
                 async with transactions() as tx:
                     if await tx.connection.fetchval(PLACE, order.key, order.n):
-                        tx.emit(RequestDeclined(**FACTS, reason=order.words), subject=order.key)
+                        people = ReasonPeople(focal_points=FOCAL_POINTS, reason=order.words)
+                        tx.emit(RequestDeclined(**FACTS, people=people), subject=order.key)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -102,13 +103,15 @@ def routes(app: FastAPI, transactions: Transactions) -> None:
 
 async def work(tx: Transaction, event: Event[RequestDeclined]) -> None:
     """Note an order and pass it on."""
-    n = int(event.data.reason.split()[0])
+    n = int(event.data.people.reason.split()[0])
     await asyncio.sleep(float(os.environ.get(SLOW, "0")))
     if await tx.connection.fetchval(LOCK, event.subject, n):
         raise Refused
     tx.write(APPLY, event.subject, n, event.id)
-    words = Bilingual(ar="لا", en=event.data.reason)
-    tx.emit(ProgrammeInfeasible(**FACTS, reasons=(words,), alternatives=()), subject=event.subject)
+    words = Bilingual(ar="لا", en=event.data.people.reason)
+    people = MinistryPeople(focal_points=FOCAL_POINTS)
+    answer = ProgrammeInfeasible(**FACTS, reasons=(words,), alternatives=(), people=people)
+    tx.emit(answer, subject=event.subject)
     if n % BELL_EVERY == 0:
         await tx.remind("ring", f"{event.subject}#{n}", tx.now)
 

@@ -14,12 +14,12 @@ PAUSE = 25.0 if LONG else 5.0
 """Seconds: longer than a relay's lease and a consumer's session, and in the long version than a database
 session may be idle in a transaction."""
 
-STOPS = ("before_inbox_commit", "before_offset", "before_send", "amid_send", "before_mark")
+STOPS = ("before_inbox_commit", "before_send", "before_offset", "before_mark", "amid_send")[: 5 if LONG else 2]
 ROUNDS = 5 if LONG else 1
 
 
 async def test_a_worker_that_stood_still_beyond_its_lease_does_no_harm(lab: Lab, report: Report) -> None:
-    stops = " ".join(f"{point}:{30 + 40 * number}:stop" for number, point in enumerate(STOPS))
+    stops = " ".join(f"{point}:{5 + 10 * number}:stop" for number, point in enumerate(STOPS))
     await lab.add("worker", itertools.repeat(stops))
     await lab.start(intake=1, worker=1, sink=1)
     lab.client.start()
