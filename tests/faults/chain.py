@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from runtime import inbox, outbox
 from runtime.errors import is_outage
-from runtime.kafka import Records
+from runtime.kafka import Records, Subscription
 from runtime.service import Service, run
 from runtime.settings import Settings, load_settings
 from runtime.transaction import Transaction, Transactions
@@ -36,21 +36,29 @@ ACTIVITY = "WAFD_LAB_ACTIVITY"
 SLOW = "WAFD_LAB_SLOW"
 """Seconds that a handler takes for each event."""
 
+GROUP = "WAFD_LAB_GROUP"
+"""What is added to the name of the consumer group, so that a service receives everything once more."""
+
 BELL_EVERY = 5
 
 TABLES: Mapping[str, str] = {
-    "intake": "CREATE TABLE placed (key text, n bigint, PRIMARY KEY (key, n))",
+    "intake": """
+        CREATE TABLE placed (
+            key text, n bigint, at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (key, n))
+    """,
     "worker": """
         CREATE TABLE subject (key text PRIMARY KEY, last bigint NOT NULL);
         CREATE TABLE refused (key text PRIMARY KEY);
         CREATE TABLE applied (
-            position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint, event uuid);
+            position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint, event uuid,
+            at timestamptz NOT NULL DEFAULT clock_timestamp());
         CREATE TABLE rung (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint)
     """,
     "sink": """
         CREATE TABLE applied (
-            position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint, event uuid)
+            position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint, event uuid,
+            at timestamptz NOT NULL DEFAULT clock_timestamp())
     """,
 }
 
@@ -155,9 +163,20 @@ def serve(name: str) -> None:
     _observe(os.environ[ACTIVITY])
     if broken := os.environ.get(sabotage.VARIABLE):
         sabotage.SABOTAGES[broken]()
+    if group := os.environ.get(GROUP):
+        _join_group(group)
     if fault := points.read():
         points.install(fault)
     run(SERVICES[name](load_settings(Settings)))
+
+
+def _join_group(suffix: str) -> None:
+    make = Subscription.__init__
+
+    def init(self: Subscription, settings: Settings, service: str, *arguments: Any) -> None:
+        make(self, settings, service + suffix, *arguments)
+
+    Subscription.__init__ = init  # type: ignore[assignment,method-assign]
 
 
 def _observe(file: str) -> None:

@@ -5,7 +5,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,8 @@ from pydantic import SecretStr
 from embedded.children import free_port
 from embedded.postgres import Postgres
 from runtime.database import migrate
-from runtime.operations import republish
+from runtime.incoming import HELD
+from runtime.operations import ask_redrive, discard, operating, republish
 from tests.faults import chain, points, sabotage
 from tests.faults.brokers import Breakable
 from tests.faults.chain import BELL_EVERY, TABLES
@@ -263,6 +264,30 @@ class Lab:
                 await asyncio.sleep(0.1)
         await asyncio.sleep(0.3)
         return worse(first, await self.judge()), drained
+
+    async def delays(self, keys: Collection[str], *, since: float = 0) -> list[float]:
+        """Seconds from the intake to the sink of each order under ``keys`` placed ``since``, sorted."""
+        rows = await self.admin.fetch(
+            "SELECT extract(epoch FROM applied.at - placed.at)::float AS took "
+            "FROM sink.applied JOIN intake.placed USING (key, n) "
+            "WHERE key = ANY ($1::text[]) AND placed.at >= to_timestamp($2) ORDER BY took",
+            list(keys), since,
+        )  # fmt: skip
+        return [row["took"] for row in rows]
+
+    async def redrive(self, *keys: str) -> None:
+        """Ask for a redrive of keys in `worker`, as `wafd parked redrive` does."""
+        async with operating(self.admin_dsn, "worker") as transactions, transactions() as tx:
+            await ask_redrive(tx, keys, "tests")
+
+    async def discard_poison(self) -> int:
+        """Give up every parked record that is not an order held behind another; how many."""
+        rows = [row for row in await self.parked() if not row["cause"].startswith(HELD)]
+        async with operating(self.admin_dsn, "worker") as transactions:
+            for row in rows:
+                async with transactions() as tx:
+                    await discard(tx, row["id"], "poison", "tests")
+        return len(rows)
 
     async def republish(self) -> None:
         """Have the relays publish again all that was ever recorded, as `wafd recover` does."""
