@@ -281,8 +281,8 @@ class Lab:
             await ask_redrive(tx, keys, "tests")
 
     async def discard_poison(self) -> int:
-        """Give up every parked record that is not an order held behind another; how many."""
-        rows = [row for row in await self.parked() if not row["cause"].startswith(HELD)]
+        """Give up every parked record that is no order, held behind another or refused; how many."""
+        rows = [row for row in await self.parked() if not row["cause"].startswith((HELD, "Refused"))]
         async with operating(self.admin_dsn, "worker") as transactions:
             for row in rows:
                 async with transactions() as tx:

@@ -79,9 +79,9 @@ def corrupt(key: str) -> bytes:
 
 
 def large(key: str) -> bytes:
-    """An order of more than 1 MiB that a broker takes because it is compressed."""
-    words = f"0 {'x' * 1_500_000}"
-    return batch(key, {"value": order(key, words), "headers": headers()}, codec=1)
+    """An event of more than 1 MiB that a broker takes because it is compressed."""
+    value = order(key)[:-1] + b', "more": "' + b"x" * 1_500_000 + b'"}'
+    return batch(key, {"value": value, "headers": headers()}, codec=1)
 
 
 async def send(kafka: str, key: str, data: bytes) -> int:

@@ -164,7 +164,7 @@ async def test_a_redrive_pressed_twice_and_killed_applies_once(lab: Lab, report:
             await asyncio.sleep(0.1)
     await lab.admin.execute("DELETE FROM worker.refused")
     (worker,) = lab.replicas["worker"]
-    await asyncio.gather(lab.redrive(*keys), lab.redrive(*reversed(keys)))
+    await asyncio.gather(lab.redrive(*keys), lab.redrive(*keys))
     async with asyncio.timeout(30 + REDRIVE_KILLS * 10):
         while len(worker.kills) < REDRIVE_KILLS:
             if not await lab.admin.fetchval("SELECT count(*) FROM worker.timer WHERE name = 'redrive'"):
