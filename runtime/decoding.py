@@ -93,7 +93,7 @@ class DecodedRecords(aiokafka_fetcher.PartitionRecords):  # type: ignore[misc]  
                 return [self._consumer_record(self._tp, record) for record in batch]
             except UnicodeDecodeError:
                 return leniently(self._tp, self._records.raw)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- whatever broken bytes lead to
             self.failures[place] += 1
             if self.failures[place] < TRIES:
                 log.warning("batch cannot be decoded", error=type(error).__name__, place=str(place))
