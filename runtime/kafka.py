@@ -28,7 +28,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from prometheus_client import CollectorRegistry
 
 from runtime import decoding
-from runtime.errors import UsageError
+from runtime.errors import OUTAGES, UsageError
 from runtime.settings import KafkaSettings, Settings
 from schemas.event import CONTENT_TYPE
 
@@ -94,13 +94,23 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
 
 
 async def check_login(settings: KafkaSettings) -> None:
-    """See whether the broker takes our login, which aiokafka's clients report as an outage.
+    """See whether a broker takes our login, which aiokafka's clients report as an outage.
 
-    Raises `UsageError` when it does not, and what `runtime.errors.OUTAGES` lists when it does not answer.
+    Raises `UsageError` when it does not, and what `runtime.errors.OUTAGES` lists when none answers.
     """
-    host, _, port = settings.kafka.split(",", 1)[0].rpartition(":")
     options = connection_options(settings)
-    del options["bootstrap_servers"]
+    *others, last = options.pop("bootstrap_servers").split(",")
+    for address in others:
+        try:
+            await _log_in(settings, address, options)
+        except OUTAGES:
+            continue
+        return
+    await _log_in(settings, last, options)
+
+
+async def _log_in(settings: KafkaSettings, address: str, options: dict[str, Any]) -> None:
+    host, _, port = address.rpartition(":")
     try:
         connection = await create_conn(host, int(port), **options, request_timeout_ms=10_000)
     except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, AuthenticationFailedError) as error:
