@@ -38,7 +38,7 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
     """The rows of the table, from the figures of each measurement by its name."""
     pipeline, relay, steady = results["pipeline"], results["relay"], results["steady"]
     aging, soak, latency = results["aging"], results["soak"], results["latency"]
-    visit = latency["approval_202_to_programme_notice_ms"]
+    visit = latency["approval_to_programme_notice_ms"]
     return (
         Line(
             "events a second, inbox to broker, one process",

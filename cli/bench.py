@@ -30,7 +30,7 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; com
 
 LABELS = {
     "submission_202_to_receipt_ms": "submission (202) to its e-mail, ms",
-    "approval_202_to_programme_notice_ms": "approval (200) to the programme's e-mail, ms",
+    "approval_to_programme_notice_ms": "approval (200) to the programme's e-mail, ms",
 }
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]

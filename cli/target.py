@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
+from urllib.parse import urlsplit
 
 import asyncpg
 import typer
@@ -43,7 +44,21 @@ def run_file(data: Path | None = None) -> dict[str, Any]:
 
 def admin_dsn() -> str:
     """The DSN that may read every service's schema, from WAFD_ADMIN_DATABASE or the running `wafd up`."""
-    return os.environ.get("WAFD_ADMIN_DATABASE") or str(run_file()["admin_database"])
+    named = os.environ.get("WAFD_ADMIN_DATABASE")
+    if named:
+        check_dsn("WAFD_ADMIN_DATABASE", named)
+    return named or str(run_file()["admin_database"])
+
+
+def check_dsn(what: str, dsn: str) -> None:
+    """Refuse what PostgreSQL's client would stumble over. Raises `UsageError`."""
+    try:
+        parts = urlsplit(dsn)
+        good = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
+    except ValueError:  # a port that is no number, or none that exists
+        good = False
+    if not good:
+        raise UsageError(f"{what} is no DSN: write postgresql://user:password@host:port/name")
 
 
 def kafka() -> KafkaSettings:
@@ -82,6 +97,23 @@ async def _await(awaitable: Awaitable[None]) -> None:
     await awaitable
 
 
+WRONG_USE = (UsageError, asyncpg.exceptions.ClientConfigurationError, asyncpg.DataError, UnicodeError)
+"""Among asyncpg's, what a wrong DSN and arguments that no column takes lead to."""
+
+
+def _is_refused_text(error: BaseException | None) -> bool:
+    """Whether asyncpg refused a text, such as one that is not UTF-8."""
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+
+
+def _wrong_values(error: ValidationError) -> str:
+    """One sentence about values that a model refused, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'input'} is wrong: {problem['msg']}"
+        for problem in error.errors()
+    )
+
+
 class failures:  # noqa: N801 -- read as `with failures():`
     """Turns what the errors module names into a sentence and an exit code."""
 
@@ -90,9 +122,15 @@ class failures:  # noqa: N801 -- read as `with failures():`
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         """Exit with 2 for wrong use, 1 for a failure, 130 for an interruption."""
-        if isinstance(error, (UsageError, ValidationError, asyncpg.exceptions.ClientConfigurationError)):
+        if isinstance(error, ValidationError):
+            _say(_wrong_values(error))
+            raise typer.Exit(2) from None
+        if isinstance(error, WRONG_USE) or _is_refused_text(error):
             _say(error)
             raise typer.Exit(2) from None
+        if isinstance(error, BrokenPipeError):  # whoever reads us has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         if isinstance(error, (OperationError, EmbeddedServerError)):
             _say(error)
             raise typer.Exit(1) from None

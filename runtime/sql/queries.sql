@@ -220,13 +220,33 @@ WHERE state = 'parked'
     AND ($2::text IS NULL OR fingerprint = $2)
 ORDER BY key, position
 
+-- name: parked_groups
+-- What failed, by the kind of failure, and how much is held behind each kind.
+WITH failed AS (
+    SELECT * FROM parked WHERE state = 'parked' AND cause NOT LIKE $1
+), waiting AS (
+    SELECT key, count(*) AS records FROM parked WHERE state = 'parked' AND cause LIKE $1 GROUP BY key
+)
+SELECT fingerprint, min(cause) AS cause, array_agg(DISTINCT coalesce(type, '?')) AS types,
+    count(*) AS failed, count(DISTINCT key) AS keys,
+    (SELECT coalesce(sum(records), 0)::bigint FROM waiting WHERE key = ANY (array_agg(failed.key))) AS held,
+    min(parked_at) AS first, max(parked_at) AS last
+FROM failed
+GROUP BY fingerprint
+ORDER BY count(*) DESC, fingerprint
+
 -- name: parked_keys
 -- The keys that have a parked record which matches the filters given.
 SELECT DISTINCT key FROM parked
 WHERE state = 'parked'
     AND ($1::text IS NULL OR key = $1)
     AND ($2::text IS NULL OR fingerprint = $2)
-    AND ($3::uuid IS NULL OR id = $3)
+    AND ($3::text IS NULL OR type = $3)
+    AND ($4::uuid IS NULL OR id = $4)
+
+-- name: count_parked
+-- How many records of some keys are parked.
+SELECT count(*) FROM parked WHERE state = 'parked' AND key = ANY ($1::text[])
 
 -- name: redrives_under_way
 -- Keys whose redrive has been asked for and has not come to its end.
