@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks import aging as aging_benchmark
 from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
+from benchmarks import rebalance as rebalance_benchmark
 from benchmarks import relay as relay_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import steady as steady_benchmark
@@ -115,6 +116,16 @@ async def soak(
 
 @bench_app.command()
 @command
+async def rebalance(
+    rounds: Rounds = 3, kafka: Kafka = None, postgres: Postgres = None, as_json: AsJson = False
+) -> None:
+    """Measure how long consumption pauses when a process joins or leaves."""
+    configure("bench", "warning")
+    _print(await rebalance_benchmark.rebalance(rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
 async def latency(
     requests: Annotated[int, typer.Option(min=3, max=500, help="Visits, one after the other.")] = 40,
     as_json: AsJson = False,
@@ -142,6 +153,7 @@ async def everything(
         "steady": lambda: steady_benchmark.steady(1000, 60 // part, kafka, postgres),
         "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 5, kafka, postgres),
         "soak": lambda: soak_benchmark.soak(1_000_000 // part, kafka, postgres),
+        "rebalance": lambda: rebalance_benchmark.rebalance(max(5 // part, 1), kafka, postgres),
         "latency": lambda: _latency(40 // part),
     }
     results: dict[str, dict[str, Any]] = {}
