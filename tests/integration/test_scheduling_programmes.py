@@ -109,7 +109,7 @@ class Desk:
 
 def told(kind: type[EventData], visit: UUID, *, reason: str = "No", **data: Any) -> Event[Any]:
     assert kind in EVENTS.values()
-    people = PEOPLE | {"reason": reason}
+    people = PEOPLE | {"reason": reason, "subject": "A study visit"}
     return new_event(
         kind.model_validate(FACTS | {"revision": 1, "people": people} | data),
         id=uuid4(),
