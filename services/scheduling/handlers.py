@@ -197,7 +197,7 @@ class Office:
                 **visit.facts,
                 reasons=outcome.reasons,
                 alternatives=outcome.alternatives,
-                people=visit.ministry_people,
+                people=visit.people,
             ),
             subject=str(visit.id),
         )

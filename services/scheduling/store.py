@@ -52,11 +52,6 @@ class Visit:
         }
 
     @property
-    def ministry_people(self) -> MinistryPeople:
-        """Whom to write to, without the guests."""
-        return MinistryPeople(focal_points=self.people.focal_points)
-
-    @property
     def is_to_be_planned(self) -> bool:
         """Whether an approved request waits for its programme and no amendment is under way."""
         return self.state == "wanted" and self.revision == self.latest_revision
