@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 import aiokafka.consumer.fetcher as aiokafka_fetcher
+import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.codec import gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import decode_varint
 from aiokafka.record.memory_records import MemoryRecords
+
+log = structlog.get_logger()
 
 UNDECODABLE: Final = "wafd-undecodable"
 """The header of a record that stands for one which could not be decoded; its value says why."""
@@ -67,13 +70,21 @@ class DecodedRecords(aiokafka_fetcher.PartitionRecords):  # type: ignore[misc]  
         while self._records.has_next():
             batch = self._records.next_batch()
             if not batch.is_control_batch:
-                for record in self._decoded(batch):
+                records = self._decoded(batch)
+                if records is None:
+                    return
+                for record in records:
                     if record.offset >= self.next_fetch_offset:  # a batch may begin before what was asked for
                         self.next_fetch_offset = record.offset + 1
                         yield record
             self.next_fetch_offset = batch.next_offset
 
-    def _decoded(self, batch: Any) -> "list[ConsumerRecord]":
+    def _decoded(self, batch: Any) -> "list[ConsumerRecord] | None":
+        """The records of a batch; None when it has to be fetched again.
+
+        Nothing is raised: aiokafka would drop what the same poll has taken from other partitions already,
+        and go on behind it.
+        """
         place = (self._tp, self._records.base_offset)
         try:
             if self._check_crcs and not batch.validate_crc():
@@ -85,9 +96,8 @@ class DecodedRecords(aiokafka_fetcher.PartitionRecords):  # type: ignore[misc]  
         except Exception as error:
             self.failures[place] += 1
             if self.failures[place] < TRIES:
-                raise CorruptRecordException(
-                    f"cannot be decoded ({type(error).__name__}): {place}"
-                ) from error
+                log.warning("batch cannot be decoded", error=type(error).__name__, place=str(place))
+                return None
             del self.failures[place]
             return self._given_up(batch, error)
 

@@ -198,7 +198,7 @@ class Subscription:
         self._topics = topics
         self._reading: KafkaError | None = None
         self.broker = KafkaBroker(
-            settings.kafka,
+            settings.kafka.split(","),
             security=_security(settings),
             client_id=f"wafd-{service}",
             logger=logging.getLogger("wafd.kafka"),

@@ -183,3 +183,15 @@ async def test_a_mail_server_that_is_away_is_told_by_health_and_metrics_until_it
         await process.communicate()
         mailbox.stop()
     assert process.returncode == 0
+
+
+async def test_a_consumer_begins_with_any_of_several_brokers(broker: Broker) -> None:
+    async def consume(_records: Records) -> None:
+        return
+
+    kafka = f"127.0.0.1:{free_port()},{broker.address}"
+    settings = Settings.model_validate({"database": "postgresql://nowhere/x", "kafka": kafka})
+    await ensure_topics(settings)
+    subscription = Subscription(settings, "several", ["visits"], consume, CollectorRegistry())
+    await subscription.start()
+    await subscription.stop()

@@ -1,0 +1,155 @@
+"""What runs full or late: the disk, the tables of old days, a handler slower than its producer."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from embedded import broker as embedded_broker
+from embedded import postgres as embedded_postgres
+from embedded.postgres import Postgres
+from runtime.ring import INBOX_DAYS, OUTBOX_DAYS, expired_slots
+from runtime.transaction import clock
+from tests.faults import chain
+from tests.faults.brokers import InMemory
+from tests.faults.conftest import LONG, Report
+from tests.faults.lab import Lab, make_template, new_database
+from tests.faults.nursery import Nursery
+from tests.faults.oracle import Verdict
+
+OLD_ROWS = 300_000 if LONG else 20_000
+"""In each of the partitions that are swept."""
+
+SLOW_ORDERS = 1000 if LONG else 150
+DISK = "192m"
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture
+async def small_disk(tmp_path: Path) -> AsyncIterator[Path]:
+    """A file system of its own for PostgreSQL."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0777", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a file system can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+async def cramped(small_disk: Path) -> AsyncIterator[Postgres]:
+    """A database on the small disk."""
+    server = await embedded_postgres.start(small_disk)
+    await make_template(server)
+    yield server
+    await server.stop()
+
+
+async def until_answered(lab: Lab, status: int, times: int) -> None:
+    """Wait until the client got an answer so often."""
+    wanted = lab.client.answers[status] + times
+    async with asyncio.timeout(60):
+        while lab.client.answers[status] < wanted:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_full_disk_refuses_requests_and_loses_nothing(
+    tmp_path: Path, nursery: Nursery, cramped: Postgres, small_disk: Path, report: Report
+) -> None:
+    server = await embedded_broker.start(tmp_path / "broker")
+    async with new_database(cramped) as admin:
+        lab = Lab(tmp_path, nursery, admin, server.address, cramped.port)
+        lab.broker = InMemory(server)
+        await lab.open()
+        await lab.start()
+        lab.client.start()
+        await lab.client.until_acknowledged(50)
+        filler = small_disk / "filler"
+        with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(bytes(MEBIBYTE))
+                file.flush()
+        await lab.admin.execute("SELECT pg_switch_wal()")  # the space kept for the log runs out sooner
+        lab.injected = 1
+        await until_answered(lab, 503, 20)
+        filler.unlink()
+        if cramped._process is not None and cramped._process.returncode is not None:
+            await cramped.stop()  # it gave up, too
+            await cramped.start()
+        await lab.client.until_acknowledged(50)
+        figures, drained = await lab.settle()
+        report(figures, drained=drained, refused=lab.client.answers[503])
+        assert figures.verdict is Verdict.PASS
+        assert set(lab.client.answers) <= {202, 503, 0}
+        assert not lab.crashes
+        await lab.close()
+    await lab.broker.kill()
+
+
+FILL_OUTBOX = """
+INSERT INTO {service}.outbox (slot, id, seq, topic, key, shard, type, correlation, payload)
+SELECT $1, gen_random_uuid(), nextval('{service}.outbox_seq'), 'visits', 'old', 0, 'x', gen_random_uuid(), '\\x'
+FROM generate_series(1, $2::int)
+"""
+FILL_INBOX = """
+INSERT INTO {service}.inbox (slot, id) SELECT $1, gen_random_uuid() FROM generate_series(1, $2::int)
+"""
+
+
+async def test_old_rows_are_swept_while_new_ones_are_written(embedded_lab: Lab, report: Report) -> None:
+    lab = embedded_lab
+    outbox = expired_slots(clock(), timedelta(days=7), OUTBOX_DAYS)[:3]
+    inbox = expired_slots(clock(), timedelta(days=14), INBOX_DAYS)[:3]
+    for service in chain.SERVICES:
+        for fill, slots in ((FILL_OUTBOX, outbox), (FILL_INBOX, inbox)):
+            for slot in slots:
+                await lab.admin.execute(fill.format(service=service), slot, OLD_ROWS, timeout=300)
+    await lab.start()
+    lab.client.start()
+    await lab.client.until_acknowledged(100)
+    for service in chain.SERVICES:
+        await lab.admin.execute(f"UPDATE {service}.timer SET due_at = now() WHERE name = 'sweep'")
+    async with asyncio.timeout(120):
+        while lab.injected < len(chain.SERVICES) * (len(outbox) + len(inbox)):
+            lab.injected = sum(lab.logged(service).count("partition emptied") for service in chain.SERVICES)
+            await asyncio.sleep(0.2)
+    await lab.client.until_acknowledged(100)
+    figures, drained = await lab.settle()
+    report(figures, drained=drained)
+    assert figures.verdict is Verdict.PASS
+    assert set(lab.client.answers) == {202}
+    for service in chain.SERVICES:
+        assert "deadlock" not in lab.logged(service).lower()
+        assert "timer failed" not in lab.logged(service)
+        left = await lab.admin.fetchval(
+            f"SELECT count(*) FROM {service}.inbox WHERE slot = ANY ($1::smallint[])", inbox
+        )
+        assert left == 0
+
+
+async def test_a_slow_handler_neither_grows_nor_loses_its_place(lab: Lab, report: Report) -> None:
+    await lab.start(intake=1, sink=1)
+    for _ in range(2):
+        await lab.add("worker", **{chain.SLOW: "0.05"})
+    await lab.until_ready()
+    workers = [psutil.Process(replica.pid) for replica in lab.replicas["worker"]]
+    assigned = lab.logged("worker").count("partitions assigned")
+    lab.client.start()
+    await lab.client.until_acknowledged(10)
+    before = [worker.memory_info().rss for worker in workers]
+    await lab.client.until_acknowledged(SLOW_ORDERS, within=300)
+    lab.injected = 1
+    await lab.drain(within=SLOW_ORDERS * 0.1 + 30)
+    grown = max(w.memory_info().rss - rss for w, rss in zip(workers, before, strict=True))
+    figures, drained = await lab.settle()
+    report(figures, drained=drained, grown_MiB=round(grown / MEBIBYTE))
+    assert figures.verdict is Verdict.PASS
+    assert grown < 64 * MEBIBYTE
+    assert lab.logged("worker").count("partitions assigned") == assigned, "no rebalance"
+    assert not lab.crashes
