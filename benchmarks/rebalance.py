@@ -49,7 +49,7 @@ async def rebalance(rounds: int, kafka: str | None, postgres: str | None) -> dic
 
 def _longest_pause(batches: list[float], since: float) -> float:
     """Milliseconds between two batches of any member, among those after ``since``."""
-    times = [at for at in batches if at >= since]
+    times = [*(at for at in batches if at >= since), time.perf_counter()]
     return (
         max((later - earlier for earlier, later in zip([since, *times], times, strict=False)), default=0)
         * 1000

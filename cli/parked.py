@@ -142,26 +142,34 @@ async def redrive(
     }
     if not any(found.values()):
         raise OperationError("nothing that is parked matches: see `wafd parked list`")
-    failed = []
-    for name, keys in found.items():
-        if keys and dry_run:
+    chosen_keys = {name: keys for name, keys in found.items() if keys}
+    if dry_run:
+        for name, keys in chosen_keys.items():
             print(f"{name}: would redrive {len(keys)} key(s): {', '.join(keys)}")
-        elif keys:
-            outcome, left = await _redrive(name, keys, what, seconds)
-            print(json.dumps(outcome) if as_json else _in_words(outcome))
-            failed += left
+        return
+    asked = {name: await _ask(name, keys, what) for name, keys in chosen_keys.items()}
+    failed = []
+    for name, keys in chosen_keys.items():
+        outcome, left = await _until_redriven(name, keys, asked[name], seconds)
+        print(json.dumps(outcome) if as_json else _in_words(outcome))
+        failed += left
     if failed:
         raise OperationError(f"{failed[0]['id']} failed again: {failed[0]['cause']}")
 
 
-async def _redrive(
-    service: str, keys: Sequence[str], what: str, seconds: float
-) -> tuple[dict[str, Any], list[asyncpg.Record]]:
-    """Redrive and wait for the end; returns the outcome and what is still parked."""
-    connection = await connect(service)
-    before = await operations.count_parked(connection, keys)
+async def _ask(service: str, keys: Sequence[str], what: str) -> int:
+    """Have a service redrive; returns how many records of the keys are parked before."""
+    before = await operations.count_parked(await connect(service), keys)
     async with operations.operating(admin_dsn(), service) as transactions, transactions() as tx:
         await operations.ask_redrive(tx, keys, what, operator())
+    return before
+
+
+async def _until_redriven(
+    service: str, keys: Sequence[str], before: int, seconds: float
+) -> tuple[dict[str, Any], list[asyncpg.Record]]:
+    """Wait for the end; returns the outcome and what is still parked."""
+    connection = await connect(service)
     with progress_bar() as progress:
         task = progress.add_task(f"{service}: redriving", total=before)
         try:
@@ -198,17 +206,18 @@ def _in_words(outcome: dict[str, Any]) -> str:
 async def discard(
     id_: MessageId,
     reason: Annotated[str, typer.Option(help="Why it may be given up; kept for good.")],
+    service: OfService = None,
 ) -> None:
-    """Give one parked message up for good; a reason is needed."""
+    """Give one parked message up for good, in every service that parked it; a reason is needed."""
     if not reason.strip():
         raise UsageError("say why with --reason: it is kept for good")
-    found = await _find(None, None, None, id_=id_)
+    found = await _find(service, None, None, id_=id_)
     if not found:
         raise OperationError(f"no message with the id {id_} is parked: see `wafd parked list`")
-    for service, _row in found:
-        async with operations.operating(admin_dsn(), service) as transactions, transactions() as tx:
+    for name, _row in found:
+        async with operations.operating(admin_dsn(), name) as transactions, transactions() as tx:
             await operations.discard(tx, id_, reason.strip(), operator())
-        print(f"{service}: {id_} discarded")
+        print(f"{name}: {id_} discarded")
 
 
 def _utc(moment: datetime) -> str:

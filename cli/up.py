@@ -29,7 +29,7 @@ from runtime import logging as wafd_logging
 from runtime import operations
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
-from runtime.kafka import connection_options
+from runtime.kafka import check_login, connection_options
 from runtime.settings import Bootstrap, KafkaSettings, load_settings
 from services.notifications.mail import Unusable, post
 
@@ -186,8 +186,9 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
 
 async def _reached(kafka: str) -> str:
     """Make sure that a broker answers before four services wait for it. Raises `UsageError`."""
-    options = connection_options(load_settings(KafkaSettings, kafka=kafka))
-    client = AIOKafkaClient(**options, request_timeout_ms=5000)
+    settings = load_settings(KafkaSettings, kafka=kafka)
+    await check_login(settings)
+    client = AIOKafkaClient(**connection_options(settings), request_timeout_ms=5000)
     try:
         async with asyncio.timeout(15):
             await client.bootstrap()

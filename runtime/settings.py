@@ -70,7 +70,7 @@ class Settings(KafkaSettings):
     http_port: int = Field(default=8000, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     batch_records: int = Field(default=500, ge=1, le=10_000)
-    database_connections: int = Field(default=10, ge=4, le=200)
+    database_connections: int = Field(default=10, ge=6, le=200)
     outbox_retention_days: int = Field(default=7, ge=1, le=OUTBOX_DAYS - 3)
     kafka_retention_days: int = Field(default=10, ge=1)
     inbox_retention_days: int = Field(default=14, ge=2, le=INBOX_DAYS - 3)

@@ -70,9 +70,7 @@ RETURNING EXISTS (SELECT FROM refused WHERE refused.key = $1) AS refused
 APPLY = "INSERT INTO applied (key, n, event) VALUES ($1, $2, $3)"
 RING = "INSERT INTO rung (key, n) VALUES ($1, $2)"
 
-FOCAL_POINTS = (
-    Contact(name=PersonName(latin="Noor Example", arabic="نور مثال"), email="n@m.example"),
-)
+FOCAL_POINTS = (Contact(name=PersonName(latin="Noor Example", arabic="نور مثال"), email="n@m.example"),)
 FACTS: dict[str, Any] = {
     "reference": "V-2026-000017", "revision": 1, "country": "QA", "ministry": "Ministry",
 }  # fmt: skip

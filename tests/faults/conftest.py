@@ -99,9 +99,7 @@ async def lab_kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[C
 
 
 @pytest.fixture
-async def open_lab(
-    tmp_path: Path, nursery: Nursery, lab_postgres: Postgres
-) -> AsyncIterator[OpenLab]:
+async def open_lab(tmp_path: Path, nursery: Nursery, lab_postgres: Postgres) -> AsyncIterator[OpenLab]:
     """Makes a lab on a broker's address; with ``link`` its services reach PostgreSQL through that."""
     async with AsyncExitStack() as stack:
 

@@ -85,9 +85,13 @@ def judge(
         acknowledged=len(owed),
         injected=injected,
         duplicates=duplicates,
-        lost=sum(len({order for order in owed if stage.expects(order)} - set(stage.applied)) for stage in stages),
+        lost=sum(
+            len({order for order in owed if stage.expects(order)} - set(stage.applied)) for stage in stages
+        ),
         doubled=sum(len(stage.applied) - len(set(stage.applied)) for stage in stages),
-        unexpected=sum(1 for stage in stages for order in set(stage.applied) if not _wanted(stage, order, asked)),
+        unexpected=sum(
+            1 for stage in stages for order in set(stage.applied) if not _wanted(stage, order, asked)
+        ),
         inversions=sum(inversions(stage.applied) for stage in stages if stage.in_order),
         stuck=stuck,
     )

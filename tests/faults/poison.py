@@ -102,4 +102,3 @@ async def send(kafka: str, key: str, data: bytes) -> int:
         return int(offset)
     finally:
         await producer.stop()
-

@@ -9,9 +9,7 @@ ACKNOWLEDGED: list[Order] = [("a", 1), ("a", 2), ("b", 1)]
 
 def figures(applied: list[Order], *, attempted: list[Order] | None = None, stuck: int = 0) -> Figures:
     asked = ACKNOWLEDGED if attempted is None else attempted
-    return judge(
-        asked, ACKNOWLEDGED, [Stage("sink", applied)], stuck=stuck, injected=1, duplicates=1
-    )
+    return judge(asked, ACKNOWLEDGED, [Stage("sink", applied)], stuck=stuck, injected=1, duplicates=1)
 
 
 def test_a_run_in_which_all_was_applied_once_and_in_order_passes() -> None:

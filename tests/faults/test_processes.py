@@ -14,7 +14,9 @@ PAUSE = 25.0 if LONG else 5.0
 """Seconds: longer than a relay's lease and a consumer's session, and in the long version than a database
 session may be idle in a transaction."""
 
-STOPS = ("before_inbox_commit", "before_send", "before_offset", "before_mark", "amid_send")[: 5 if LONG else 2]
+STOPS = ("before_inbox_commit", "before_send", "before_offset", "before_mark", "amid_send")[
+    : 5 if LONG else 2
+]
 ROUNDS = 5 if LONG else 1
 
 
