@@ -12,7 +12,7 @@ export UV_SYSTEM_CERTS := 1
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo up test check bench clean
+.PHONY: help venv demo up test faults check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ up: $(STAMP) ## start everything and leave it running until Ctrl-C
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest
+
+faults: $(STAMP) ## break everything for long: fifty kills a point; prints the table of docs/reliability.md
+	WAFD_FAULTS=long $(BIN)/pytest tests/faults
 
 check: $(STAMP) ## check format, lint, types, layers, schemas and compose.yaml
 	$(BIN)/ruff format --check

@@ -30,6 +30,9 @@ COLUMNS = (
 )  # fmt: skip
 FIGURES: list[tuple[str, Figures, str]] = []
 
+on_both_brokers = pytest.mark.parametrize("lab", BROKERS, indirect=True)
+"""For a test that runs on both in the short version, too."""
+
 OpenLab = Callable[..., Awaitable[Lab]]
 Report = Callable[..., None]
 
@@ -163,8 +166,8 @@ async def kafka_lab(lab_kafka: Cluster, open_lab: OpenLab) -> AsyncIterator[Lab]
     await lab_kafka.restore()
 
 
-@pytest.fixture(params=BROKERS)
+@pytest.fixture(params=BROKERS if LONG else ["embedded"])
 def lab(request: pytest.FixtureRequest) -> Lab:
-    """The chain on each broker in turn."""
+    """The chain: on each broker in turn in the long version, on the embedded one in the short one."""
     made: Lab = request.getfixturevalue("kafka_lab" if request.param == "kafka" else "embedded_lab")
     return made

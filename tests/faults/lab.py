@@ -2,14 +2,15 @@
 
 import asyncio
 import itertools
+import math
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -35,6 +36,7 @@ ENDS_WITHIN: Final = 15.0
 """Seconds a service has after SIGTERM, whatever happens around it."""
 
 DRAINED_WITHIN: Final = 30.0
+NOTHING: Final[Mapping[str, str]] = {}
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 KEYS: Final = tuple(f"V-{number}" for number in range(16))
 _numbers = itertools.count()
@@ -174,7 +176,9 @@ class Lab:
                 await self.add(service)
         await self.until_ready()
 
-    async def add(self, service: str, faults: Iterator[str] | None = None, **environment: str) -> Replica:
+    async def add(
+        self, service: str, faults: Iterator[str] | None = None, environment: Mapping[str, str] = NOTHING
+    ) -> Replica:
         """Start one more process of a service."""
         port = free_port()
         own = {
@@ -188,7 +192,7 @@ class Lab:
         }
         made = Replica(
             service, port, self._nursery,
-            own | self.environment | environment, faults or no_faults(), self.folder / f"{service}.log",
+            own | self.environment | dict(environment), faults or no_faults(), self.folder / f"{service}.log",
         )  # fmt: skip
         self.replicas.setdefault(service, []).append(made)
         await made.start()
@@ -227,14 +231,17 @@ class Lab:
     async def drain(self, within: float = DRAINED_WITHIN) -> float:
         """Let the client finish and the chain come to rest; the seconds until then.
 
-        Returns also when it does not come to rest in time: the verdict then says what is missing.
+        Returns also when nothing has moved for a time: the verdict then says what is missing.
         """
         await self.client.stop()
-        began = time.monotonic()
-        while time.monotonic() - began < within:
+        began = moved = time.monotonic()
+        before = -1
+        while time.monotonic() - moved < within:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 if await self._at_rest():
                     break
+                if (now := await self._applied_rows()) != before:
+                    before, moved = now, time.monotonic()
             await asyncio.sleep(0.1)
         took = time.monotonic() - began
         await asyncio.sleep(0.5)  # for what would be applied again
@@ -278,7 +285,7 @@ class Lab:
     async def redrive(self, *keys: str) -> None:
         """Ask for a redrive of keys in `worker`, as `wafd parked redrive` does."""
         async with operating(self.admin_dsn, "worker") as transactions, transactions() as tx:
-            await ask_redrive(tx, keys, "tests")
+            await ask_redrive(tx, keys, "the lab", "tests")
 
     async def discard_poison(self) -> int:
         """Give up every parked record that is no order, held behind another or refused; how many."""
@@ -339,13 +346,14 @@ class Lab:
                 found.append(Activity(float(at), int(pid), what, tuple(ids)))
         return found
 
-    def resumed_after(self, replica: Replica, *kinds: str) -> list[float]:
-        """For each kill of a process, the seconds until one of its service did something again."""
-        moments = [line.at for line in self.activity(replica.service, *kinds)]
+    def resumed_after(self, replica: Replica) -> list[float]:
+        """The seconds from each kill until its service did something, if it lived to."""
+        moments = [line.at for line in self.activity(replica.service)]
+        kills = [death.at for death in replica.kills]
         found = []
-        for death in replica.kills:
-            later = [at - death.at for at in moments if at > death.at]
-            found += later[:1]
+        for killed, again in itertools.pairwise([*kills, math.inf]):
+            after = [at for at in moments if killed < at < again]
+            found += [at - killed for at in after[:1]]
         return found
 
     def logged(self, service: str) -> str:
@@ -360,12 +368,20 @@ class Lab:
     async def _at_rest(self) -> bool:
         _, acknowledged = self.client.journal.read()
         owed = set(acknowledged)
-        if await self.stuck():
+        if await self._applied_rows() < 2 * len(owed) or await self.stuck():
             return False
         return all(
             {order for order in owed if stage.expects(order)} <= set(stage.applied)
             for stage in await self.stages()
         )
+
+    async def _applied_rows(self) -> int:
+        """How much was applied so far."""
+        count: int = await self.admin.fetchval(
+            "SELECT (SELECT count(*) FROM worker.applied) + (SELECT count(*) FROM sink.applied)"
+            " + (SELECT count(*) FROM worker.rung)"
+        )
+        return count
 
     async def _applied(self, table: str) -> list[Order]:
         return [(row["key"], row["n"]) for row in await self.admin.fetch(

@@ -73,7 +73,7 @@ def main() -> None:
     from tests.faults import chain  # noqa: PLC0415 -- not for those who only start it
 
     wake, waker = os.pipe()
-    os.set_blocking(waker, False)  # noqa: FBT003
+    os.set_blocking(waker, False)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     children: set[int] = set()
@@ -112,7 +112,7 @@ def _fork(order: dict[str, Any], serve: Any) -> int:
         os.environ.update(order["environment"])
         serve(order["service"])
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001 -- the mother's code must not go on here
         import traceback  # noqa: PLC0415
 
         traceback.print_exc()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from asyncpg.transaction import Transaction as Block
@@ -112,7 +112,7 @@ def wrap(owner: Any, name: str, around: Callable[..., Awaitable[Any]]) -> None:
 
 def _around_commits(fault: Faults) -> None:
     async def leave(original: Any, block: Block, kind: Any, error: Any, trace: Any) -> Any:
-        if kind is not None or block._nested:
+        if kind is not None or cast("Any", block)._nested:
             return await original(block, kind, error, trace)
         await fault.at(f"before_{doing.get()}_commit")
         committing = asyncio.ensure_future(original(block, kind, error, trace))

@@ -85,7 +85,7 @@ def large(key: str) -> bytes:
 
 
 async def send(kafka: str, key: str, data: bytes) -> int:
-    """Append a batch to the partition of ``key``; its offset. Raises KafkaError when the broker refuses it."""
+    """Append a batch to the partition of ``key``; its offset. Raises KafkaError when it is refused."""
     producer = AIOKafkaProducer(bootstrap_servers=kafka)
     await producer.start()
     try:

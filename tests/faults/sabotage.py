@@ -30,7 +30,7 @@ def no_inbox() -> None:
     async def receive(_tx: Transaction, ids: Sequence[UUID]) -> set[UUID]:
         return set(ids)
 
-    inbox.receive = receive
+    inbox.receive = receive  # type: ignore[assignment]
 
 
 def early_offset() -> None:
@@ -45,7 +45,7 @@ def early_offset() -> None:
 
 
 async def _send(relay: outbox.Relay, rows: Sequence[asyncpg.Record]) -> None:
-    await outbox.send_all(
+    await outbox.send_all(  # type: ignore[attr-defined]
         relay._producer,
         [
             (
@@ -71,7 +71,7 @@ def mark_before_acknowledgement() -> None:
             await _send(relay, rows)
         return True
 
-    outbox.Relay.publish_once = publish_once  # type: ignore[method-assign]
+    outbox.Relay.publish_once = publish_once  # type: ignore[assignment,method-assign]
 
 
 def above_the_last() -> None:
@@ -90,7 +90,7 @@ def above_the_last() -> None:
         await asyncio.sleep(0)
         return True
 
-    outbox.Relay.publish_once = publish_once  # type: ignore[method-assign]
+    outbox.Relay.publish_once = publish_once  # type: ignore[assignment,method-assign]
 
 
 SABOTAGES = {

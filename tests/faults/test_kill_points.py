@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests.faults.conftest import LONG, Report
+from tests.faults.conftest import LONG, Report, on_both_brokers
 from tests.faults.lab import Lab
 from tests.faults.oracle import Verdict
 
@@ -18,11 +18,17 @@ KILLS = 50 if LONG else 1
 RESUMES_WITHIN = 5.0
 
 EVERY_POINT = {
-    "intake": ["before_request_commit", "after_request_commit", "before_send", "amid_send", "before_mark",
-               "after_mark"],
-    "worker": ["before_inbox_commit", "amid_inbox_commit", "after_inbox_commit", "before_offset", "after_mark",
-               "before_mark", "amid_timer", "after_timer"],
-    "sink": ["after_offset", "before_offset", "before_inbox_commit", "after_inbox_commit", "amid_inbox_commit"],
+    "intake": [
+        "before_request_commit", "after_request_commit", "before_send", "amid_send", "before_mark",
+        "after_mark",
+    ],
+    "worker": [
+        "before_inbox_commit", "amid_inbox_commit", "after_inbox_commit", "before_offset", "after_mark",
+        "before_mark", "amid_timer", "after_timer",
+    ],
+    "sink": [
+        "after_offset", "before_offset", "before_inbox_commit", "after_inbox_commit", "amid_inbox_commit",
+    ],
 }  # fmt: skip
 """Redrives have tests of their own."""
 
@@ -46,6 +52,7 @@ def named(points: dict[str, list[str]]) -> str:
     return "all" if points is EVERY_POINT else "+".join(itertools.chain(*points.values()))
 
 
+@on_both_brokers
 @pytest.mark.parametrize("points", ROUNDS if LONG else [EVERY_POINT], ids=named)
 async def test_what_was_acknowledged_survives_kills(
     points: dict[str, list[str]], lab: Lab, report: Report

@@ -4,20 +4,18 @@ import asyncio
 import itertools
 import signal
 
-import psutil
-
 from tests.faults.conftest import LONG, Report
 from tests.faults.lab import ENDS_WITHIN, Lab
 from tests.faults.oracle import Verdict
 
-PAUSE = 25.0 if LONG else 5.0
+PAUSE = 25.0 if LONG else 4.0
 """Seconds: longer than a relay's lease and a consumer's session, and in the long version than a database
 session may be idle in a transaction."""
 
 STOPS = ("before_inbox_commit", "before_send", "before_offset", "before_mark", "amid_send")[
     : 5 if LONG else 2
 ]
-ROUNDS = 5 if LONG else 1
+ROUNDS = 3 if LONG else 1
 
 
 async def test_a_worker_that_stood_still_beyond_its_lease_does_no_harm(lab: Lab, report: Report) -> None:
@@ -39,7 +37,7 @@ async def test_a_worker_that_stood_still_beyond_its_lease_does_no_harm(lab: Lab,
 
 
 async def test_services_are_restarted_one_process_after_the_other(lab: Lab, report: Report) -> None:
-    await lab.start(intake=2, worker=3, sink=2)
+    await lab.start(intake=2, worker=2 + LONG, sink=1 + LONG)
     lab.client.start()
     ended = []
     for _ in range(ROUNDS):

@@ -6,9 +6,8 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
@@ -22,7 +21,7 @@ from tests.faults.conftest import LONG, Report
 from tests.faults.lab import KEYS, Lab
 from tests.faults.oracle import Verdict
 
-ORDERS = 5000 if LONG else 200
+ORDERS = 2000 if LONG else 120
 REDRIVE_KILLS = 50 if LONG else 3
 
 
@@ -44,7 +43,7 @@ async def repeating(kafka: str) -> AsyncIterator[list[int]]:
             times.append(chance.randint(0, 4))
             for _ in range(times[-1]):
                 await producer.send(
-                    record.topic, record.value, record.key, record.partition, headers=record.headers
+                    record.topic, record.value, record.key, record.partition, headers=list(record.headers)
                 )
 
     await consumer.start()
@@ -52,7 +51,8 @@ async def repeating(kafka: str) -> AsyncIterator[list[int]]:
     repeater = asyncio.create_task(repeat())
     yield times
     repeater.cancel()
-    await asyncio.gather(repeater, return_exceptions=True)
+    with suppress(asyncio.CancelledError):
+        await repeater
     await consumer.stop()
     await producer.stop()
 
@@ -60,8 +60,8 @@ async def repeating(kafka: str) -> AsyncIterator[list[int]]:
 async def test_every_record_comes_up_to_five_times_and_to_several_at_once(lab: Lab, report: Report) -> None:
     await lab.start()
     for group in ("-b", "-c"):  # each receives everything, and all share one inbox
-        await lab.add("worker", **{chain.GROUP: group})
-        await lab.add("sink", **{chain.GROUP: group})
+        await lab.add("worker", environment={chain.GROUP: group})
+        await lab.add("sink", environment={chain.GROUP: group})
     await lab.until_ready()
     async with repeating(lab.kafka) as times:
         lab.client.start()

@@ -20,7 +20,7 @@ async def figures_of(lab: Lab, name: str, where: str, faults: Iterator[str]) -> 
     """Run the chain with one sabotaged service that suffers ``faults``."""
     for service in ("intake", "worker", "sink"):
         if service == where:
-            await lab.add(service, faults, **broken(name))
+            await lab.add(service, faults, broken(name))
         else:
             await lab.add(service)
     lab.client.start()
@@ -29,7 +29,7 @@ async def figures_of(lab: Lab, name: str, where: str, faults: Iterator[str]) -> 
         while len(lab.replicas[where][0].kills) < KILLS:
             await asyncio.sleep(0.05)
     await lab.client.until_acknowledged(20)
-    await lab.drain(within=8)
+    await lab.drain(within=4)
     lab.injected = KILLS
     return await lab.judge()
 
@@ -58,12 +58,12 @@ async def test_a_relay_that_reads_above_the_last_sequence_misses_what_commits_la
     build: str, verdict: Verdict, embedded_lab: Lab
 ) -> None:
     slow = itertools.repeat("before_request_commit:7:0.3")  # every 7th order commits late
-    await embedded_lab.add("intake", slow, **(broken(build) if build else {}))
+    await embedded_lab.add("intake", slow, broken(build) if build else {})
     await embedded_lab.add("worker", itertools.chain(["after_inbox_commit:3:kill"], itertools.repeat("")))
     await embedded_lab.add("sink")
     embedded_lab.client.start()
     await embedded_lab.client.until_acknowledged(200)
-    await embedded_lab.drain(within=8)
+    await embedded_lab.drain(within=4)
     embedded_lab.injected = embedded_lab.client.acknowledged // 7
     found = await embedded_lab.judge()
     assert found.verdict is verdict

@@ -7,17 +7,17 @@ import signal
 import pytest
 
 from embedded.postgres import Postgres
-from tests.faults.conftest import LONG, OpenLab, Report, emptied
 from tests.faults.brokers import OneNode
+from tests.faults.conftest import LONG, OpenLab, Report, emptied, on_both_brokers
 from tests.faults.lab import Lab
 from tests.faults.oracle import Verdict
 from tests.kafka.cluster import Cluster
 from tests.kafka.proxy import Link
 
 OUTAGE = 20.0 if LONG else 5.0
-DATABASE_OUTAGE = 60.0 if LONG else 10.0
-WAITING = 10_000 if LONG else 300
-TIMES = 5 if LONG else 1
+DATABASE_OUTAGE = 60.0 if LONG else 6.0
+WAITING = 10_000 if LONG else 150
+TIMES = 3 if LONG else 1
 """How often a server is killed in a run."""
 
 
@@ -28,6 +28,7 @@ async def load(lab: Lab, **services: int) -> None:
     await lab.client.until_acknowledged(50)
 
 
+@on_both_brokers
 async def test_a_broker_that_stands_still_loses_nothing(lab: Lab, report: Report) -> None:
     await load(lab)
     for _ in range(TIMES):
@@ -69,7 +70,7 @@ async def test_a_leader_of_three_nodes_that_is_killed_loses_nothing(
     lab = await open_lab(kafka_cluster.address, OneNode(kafka_cluster))
     lab.environment["WAFD_KAFKA_REPLICATION"] = "3"
     await load(lab)
-    for number in range(3 * TIMES):
+    for number in range(3 * TIMES if LONG else 1):
         leader = await kafka_cluster.leader("visits", number % 6)
         await leader.kill()
         lab.injected += 1
@@ -82,6 +83,7 @@ async def test_a_leader_of_three_nodes_that_is_killed_loses_nothing(
     assert not lab.crashes
 
 
+@on_both_brokers
 async def test_a_broker_that_lost_everything_is_filled_again(lab: Lab, report: Report) -> None:
     await load(lab)
     for _ in range(TIMES):
