@@ -10,6 +10,8 @@ import pytest
 
 from cli.target import SERVICES
 from embedded.children import free_port
+from runtime.kafka import check_login
+from runtime.settings import KafkaSettings, load_settings
 from tests.conftest import Database, running_kafka
 from tests.integration.test_service import environment, serve, until_ready
 from tests.kafka.cluster import Cluster
@@ -58,3 +60,11 @@ async def test_a_wrong_password_ends_the_start_with_one_sentence(
     async with asyncio.timeout(60):
         assert await process.wait() == 2
     assert "Kafka refuses the user wafd-visits" in path.read_text().splitlines()[-1]
+
+
+async def test_a_login_is_checked_with_whichever_broker_answers(
+    secured: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in secured.credentials["wafd-visits"].environment().items():
+        monkeypatch.setenv(name, value)
+    await check_login(load_settings(KafkaSettings, kafka=f"127.0.0.1:{free_port()},{secured.address}"))
