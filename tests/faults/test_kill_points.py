@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import random
 import statistics
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,8 @@ from tests.faults.conftest import LONG, Report, on_both_brokers
 from tests.faults.lab import Lab
 from tests.faults.oracle import Verdict
 
-KILLS = 50 if LONG else 1
-"""A process and point."""
+KILLS = int(os.environ.get("WAFD_FAULTS_KILLS", "50")) if LONG else 1
+"""For each process and point."""
 
 RESUMES_WITHIN = 5.0
 
