@@ -122,15 +122,15 @@ class failures:  # noqa: N801 -- read as `with failures():`
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         """Exit with 2 for wrong use, 1 for a failure, 130 for an interruption."""
+        if isinstance(error, BrokenPipeError | None) and _reader_has_gone():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         if isinstance(error, ValidationError):
             _say(_wrong_values(error))
             raise typer.Exit(2) from None
         if isinstance(error, WRONG_USE) or _is_refused_text(error):
             _say(error)
             raise typer.Exit(2) from None
-        if isinstance(error, BrokenPipeError):  # whoever reads us has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
         if isinstance(error, (OperationError, EmbeddedServerError)):
             _say(error)
             raise typer.Exit(1) from None
@@ -142,6 +142,15 @@ class failures:  # noqa: N801 -- read as `with failures():`
             raise typer.Exit(1) from None
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from None
+
+
+def _reader_has_gone() -> bool:
+    """Whether whoever reads our output has seen enough; what is buffered is printed to find out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _say(what: object) -> None:
