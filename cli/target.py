@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import select
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -122,7 +123,7 @@ class failures:  # noqa: N801 -- read as `with failures():`
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         """Exit with 2 for wrong use, 1 for a failure, 130 for an interruption."""
-        if isinstance(error, BrokenPipeError | None) and _reader_has_gone():
+        if isinstance(error, BrokenPipeError | None) and _reader_has_gone(error):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         if isinstance(error, ValidationError):
@@ -144,13 +145,17 @@ class failures:  # noqa: N801 -- read as `with failures():`
             raise typer.Exit(130) from None
 
 
-def _reader_has_gone() -> bool:
+def _reader_has_gone(error: BaseException | None) -> bool:
     """Whether whoever reads our output has seen enough; what is buffered is printed to find out."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         return True
-    return False
+    if error is None:
+        return False
+    output = select.poll()  # the pipe may have broken before, or the error is that of a server's connection
+    output.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(state & select.POLLERR for _, state in output.poll(0))
 
 
 def _say(what: object) -> None:
