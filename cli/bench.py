@@ -151,9 +151,9 @@ async def everything(
         "pipeline": lambda: pipeline_benchmark.pipeline(20_000 // part, 5, kafka, postgres),
         "relay": lambda: relay_benchmark.relay(20_000 // part, 5, kafka, postgres),
         "steady": lambda: steady_benchmark.steady(1000, 60 // part, kafka, postgres),
+        "rebalance": lambda: rebalance_benchmark.rebalance(max(5 // part, 1), kafka, postgres),
         "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 5, kafka, postgres),
         "soak": lambda: soak_benchmark.soak(1_000_000 // part, kafka, postgres),
-        "rebalance": lambda: rebalance_benchmark.rebalance(max(5 // part, 1), kafka, postgres),
         "latency": lambda: _latency(40 // part),
     }
     results: dict[str, dict[str, Any]] = {}
