@@ -66,10 +66,10 @@ def report(request: pytest.FixtureRequest) -> Report:
 
     def add(figures: Figures, **remarks: object) -> None:
         name = request.node.name.removeprefix("test_").replace("_", " ")
-        said = ", ".join(
-            f"{key.replace('_', ' ')} {value:.1f} s" if isinstance(value, float) else f"{key} {value}"
-            for key, value in remarks.items()
-        )
+        values = {
+            key: f"{value:.1f} s" if isinstance(value, float) else value for key, value in remarks.items()
+        }
+        said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
         FIGURES.append((name, figures, said))
         if file := os.environ.get("WAFD_FAULTS_FIGURES"):
             Path(file).write_text(table(), "utf-8")

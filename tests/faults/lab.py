@@ -98,9 +98,10 @@ class Replica:
         await began.wait()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process that runs now."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        """Send a signal to the process that runs now, if one does."""
+        if self.pid:  # never to one that has taken over the number
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     async def stop(self) -> float:
         """End it by SIGTERM and do not start it again; the seconds that took. Kills it when it hangs."""
@@ -141,6 +142,7 @@ class Replica:
             began.set()
             code = await self.nursery.ended(self.pid)
             self.deaths.append(Death(time.time(), self.pid, code))
+            self.pid = 0
 
 
 class Lab:
