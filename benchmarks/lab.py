@@ -94,6 +94,7 @@ def approved(subject: str) -> Event[RequestApproved]:
         ),
         people=DelegationPeople(
             focal_points=(CONTACT,),
+            subject="Study of the national referral mechanism",
             guests=(Guest(name=CONTACT.name, role="head", rank=Rank.DIRECTOR, position="Director"),),
         ),
     )

@@ -51,7 +51,7 @@ async def latency(
     return {
         "requests": len(bodies),
         "submission_202_to_receipt_ms": _summary(figures.receipt),
-        "approval_202_to_programme_notice_ms": _summary(figures.programme),
+        "approval_to_programme_notice_ms": _summary(figures.programme),
     }
 
 

@@ -37,8 +37,9 @@ def machine() -> dict[str, Any]:
 def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
     """The rows of the table, from the figures of each measurement by its name."""
     pipeline, relay, steady = results["pipeline"], results["relay"], results["steady"]
-    aging, soak, latency = results["aging"], results["soak"], results["latency"]
-    visit = latency["approval_202_to_programme_notice_ms"]
+    aging, soak = results["aging"], results["soak"]
+    rebalance, latency = results["rebalance"], results["latency"]
+    visit = latency["approval_to_programme_notice_ms"]
     return (
         Line(
             "events a second, inbox to broker, one process",
@@ -75,6 +76,13 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
             f"{soak['growth_after_the_first_lap']} times ({soak['resident_mib'][-1]} MiB)",
             "after a tenth of them",
             "flat",
+        ),
+        Line(
+            "pause when a process joins or leaves, ms",
+            f"{max(rebalance['longest_pause_when_one_joins_ms'])}, "
+            f"{max(rebalance['longest_pause_when_one_leaves_ms'])}",
+            f"longest of {rebalance['rounds']} each",
+            "none set",
         ),
         Line(
             "from an approval to the first notice of its programme, ms",

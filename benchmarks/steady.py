@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -11,10 +12,10 @@ from benchmarks.lab import approved, clear, flow, percentile, servers
 from runtime.kafka import connection_options, headers_of, new_producer
 from runtime.settings import Settings
 from runtime.transaction import new_id
-from schemas.event import topic_of
+from schemas.event import Event, topic_of
 from schemas.scheduling import ProgrammeInfeasible
+from schemas.visits import RequestApproved
 
-TICK = 0.01
 WARM_UP = 2.0
 """Seconds at the beginning that do not count."""
 
@@ -43,8 +44,9 @@ async def steady(rate: int, seconds: int, kafka: str | None, postgres: str | Non
 async def _measure(settings: Settings, rate: int, seconds: int) -> list[float]:
     """Milliseconds, one for each event after the warm-up."""
     sent: dict[str, float] = {}
+    events = [approved(str(new_id())) for _ in range(rate * seconds)]
     begin = time.perf_counter()
-    feeding = asyncio.create_task(_feed(settings, rate, seconds, sent))
+    feeding = asyncio.create_task(_feed(settings, events, rate, sent))
     latencies: list[float] = []
     consumer = AIOKafkaConsumer(
         topic_of(ProgrammeInfeasible.TYPE), **connection_options(settings), auto_offset_reset="latest"
@@ -66,17 +68,18 @@ async def _measure(settings: Settings, rate: int, seconds: int) -> list[float]:
     return latencies
 
 
-async def _feed(settings: Settings, rate: int, seconds: int, sent: dict[str, float]) -> None:
+async def _feed(
+    settings: Settings, events: Sequence[Event[RequestApproved]], rate: int, sent: dict[str, float]
+) -> None:
     producer = new_producer(settings, "bench-feeder")
     await producer.start()
-    events = [approved(str(new_id())) for _ in range(rate * seconds)]
     begin = time.perf_counter()
     for number, event in enumerate(events):
         ahead = begin + number / rate - time.perf_counter()
         if ahead > 0:
-            await asyncio.sleep(max(ahead, TICK))
+            await asyncio.sleep(ahead)
         headers = headers_of(event.type, str(event.id), str(event.correlationid))
-        sent[str(event.id)] = time.perf_counter()
+        sent[str(event.id)] = begin + number / rate  # when it was due: what delays the sending counts too
         await producer.send(
             topic_of(event.type),
             event.model_dump_json().encode(),

@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks import aging as aging_benchmark
 from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
+from benchmarks import rebalance as rebalance_benchmark
 from benchmarks import relay as relay_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import steady as steady_benchmark
@@ -30,7 +31,7 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; com
 
 LABELS = {
     "submission_202_to_receipt_ms": "submission (202) to its e-mail, ms",
-    "approval_202_to_programme_notice_ms": "approval (200) to the programme's e-mail, ms",
+    "approval_to_programme_notice_ms": "approval (200) to the programme's e-mail, ms",
 }
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -115,6 +116,16 @@ async def soak(
 
 @bench_app.command()
 @command
+async def rebalance(
+    rounds: Rounds = 3, kafka: Kafka = None, postgres: Postgres = None, as_json: AsJson = False
+) -> None:
+    """Measure how long consumption pauses when a process joins or leaves."""
+    configure("bench", "warning")
+    _print(await rebalance_benchmark.rebalance(rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
 async def latency(
     requests: Annotated[int, typer.Option(min=3, max=500, help="Visits, one after the other.")] = 40,
     as_json: AsJson = False,
@@ -140,6 +151,7 @@ async def everything(
         "pipeline": lambda: pipeline_benchmark.pipeline(20_000 // part, 5, kafka, postgres),
         "relay": lambda: relay_benchmark.relay(20_000 // part, 5, kafka, postgres),
         "steady": lambda: steady_benchmark.steady(1000, 60 // part, kafka, postgres),
+        "rebalance": lambda: rebalance_benchmark.rebalance(max(5 // part, 1), kafka, postgres),
         "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 5, kafka, postgres),
         "soak": lambda: soak_benchmark.soak(1_000_000 // part, kafka, postgres),
         "latency": lambda: _latency(40 // part),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,8 @@ def submit(
         token = (key or os.environ.get("WAFD_API_KEY", "")).strip()
         if not token:
             raise UsageError("no API key: give --key or set WAFD_API_KEY (see `wafd client add`)")
+        if not re.fullmatch(r"[!-~]+", token):
+            raise UsageError("the API key has characters that no key has: copy it again, on one line")
         try:
             body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         except OSError as error:

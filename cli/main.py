@@ -1,5 +1,7 @@
 """`wafd`: every command, mounted."""
 
+import logging
+
 import typer
 
 from cli import bench, client, demo, ops, serve, up
@@ -29,6 +31,7 @@ app.add_typer(schemas_app, name="schemas")
 
 def main() -> None:
     """Run the command that the arguments name."""
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries say nothing beside our sentences
     app()
 
 

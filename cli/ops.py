@@ -79,7 +79,9 @@ async def _unread(group: str) -> int:
 
 @command
 async def recover(
-    days: Annotated[int, typer.Option(min=1, help="How far back; at most WAFD_OUTBOX_RETENTION_DAYS.")] = 7,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=365, help="How far back; by default all that the outboxes keep.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also while services run.")] = False,
 ) -> None:
     """Publish again after a broker was lost; stop the services first. Nothing is doubled."""
@@ -90,7 +92,7 @@ async def recover(
             f"{', '.join(running)} still run on this database: stop the services first, or they go on in the "
             "new broker where they were in the lost one and skip what lies before; --force does it anyway"
         )
-    since = datetime.now(UTC) - timedelta(days=days)
+    since = datetime.now(UTC) - timedelta(days=days or 3650)
     for service in SERVICES:
         count = await operations.republish(await connect(service), since)
         print(f"{service}: {count} event(s) will be published again")

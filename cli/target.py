@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import select
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
+from urllib.parse import urlsplit
 
 import asyncpg
 import typer
@@ -43,7 +45,21 @@ def run_file(data: Path | None = None) -> dict[str, Any]:
 
 def admin_dsn() -> str:
     """The DSN that may read every service's schema, from WAFD_ADMIN_DATABASE or the running `wafd up`."""
-    return os.environ.get("WAFD_ADMIN_DATABASE") or str(run_file()["admin_database"])
+    named = os.environ.get("WAFD_ADMIN_DATABASE")
+    if named:
+        check_dsn("WAFD_ADMIN_DATABASE", named)
+    return named or str(run_file()["admin_database"])
+
+
+def check_dsn(what: str, dsn: str) -> None:
+    """Refuse what PostgreSQL's client would stumble over. Raises `UsageError`."""
+    try:
+        parts = urlsplit(dsn)
+        good = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
+    except ValueError:  # a port that is no number, or none that exists
+        good = False
+    if not good:
+        raise UsageError(f"{what} is no DSN: write postgresql://user:password@host:port/name")
 
 
 def kafka() -> KafkaSettings:
@@ -82,6 +98,23 @@ async def _await(awaitable: Awaitable[None]) -> None:
     await awaitable
 
 
+WRONG_USE = (UsageError, asyncpg.exceptions.ClientConfigurationError, asyncpg.DataError, UnicodeError)
+"""Among asyncpg's, what a wrong DSN and arguments that no column takes lead to."""
+
+
+def _is_refused_text(error: BaseException | None) -> bool:
+    """Whether asyncpg refused a text, such as one that is not UTF-8."""
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+
+
+def _wrong_values(error: ValidationError) -> str:
+    """One sentence about values that a model refused, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'input'} is wrong: {problem['msg']}"
+        for problem in error.errors()
+    )
+
+
 class failures:  # noqa: N801 -- read as `with failures():`
     """Turns what the errors module names into a sentence and an exit code."""
 
@@ -90,7 +123,13 @@ class failures:  # noqa: N801 -- read as `with failures():`
 
     def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
         """Exit with 2 for wrong use, 1 for a failure, 130 for an interruption."""
-        if isinstance(error, (UsageError, ValidationError, asyncpg.exceptions.ClientConfigurationError)):
+        if isinstance(error, BrokenPipeError | None) and _reader_has_gone(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        if isinstance(error, ValidationError):
+            _say(_wrong_values(error))
+            raise typer.Exit(2) from None
+        if isinstance(error, WRONG_USE) or _is_refused_text(error):
             _say(error)
             raise typer.Exit(2) from None
         if isinstance(error, (OperationError, EmbeddedServerError)):
@@ -104,6 +143,19 @@ class failures:  # noqa: N801 -- read as `with failures():`
             raise typer.Exit(1) from None
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from None
+
+
+def _reader_has_gone(error: BaseException | None) -> bool:
+    """Whether whoever reads our output has seen enough; what is buffered is printed to find out."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    if error is None:
+        return False
+    output = select.poll()  # the pipe may have broken before, or the error is that of a server's connection
+    output.register(sys.stdout.fileno(), select.POLLOUT)
+    return any(state & select.POLLERR for _, state in output.poll(0))
 
 
 def _say(what: object) -> None:

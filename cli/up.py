@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,9 +17,9 @@ import structlog
 import typer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from cli.target import DEFAULT_DATA, RUN_FILE, SERVICES, command
+from cli.target import DEFAULT_DATA, RUN_FILE, SERVICES, check_dsn, command
 from embedded import broker, postgres
 from embedded.children import EmbeddedServerError, free_port, port_is_taken
 from embedded.directory import claim, secret
@@ -30,8 +29,8 @@ from runtime import logging as wafd_logging
 from runtime import operations
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
-from runtime.kafka import connection_options
-from runtime.settings import KafkaSettings, load_settings
+from runtime.kafka import check_login, connection_options
+from runtime.settings import Bootstrap, KafkaSettings, load_settings
 from services.notifications.mail import Unusable, post
 
 log = structlog.get_logger()
@@ -187,8 +186,9 @@ async def _embedded_broker(choice: Choice, supervisor: Supervisor, admin_databas
 
 async def _reached(kafka: str) -> str:
     """Make sure that a broker answers before four services wait for it. Raises `UsageError`."""
-    options = connection_options(load_settings(KafkaSettings, kafka=kafka))
-    client = AIOKafkaClient(**options, request_timeout_ms=5000)
+    settings = load_settings(KafkaSettings, kafka=kafka)
+    await check_login(settings)
+    client = AIOKafkaClient(**connection_options(settings), request_timeout_ms=5000)
     try:
         async with asyncio.timeout(15):
             await client.bootstrap()
@@ -262,10 +262,10 @@ def _environment(choice: Choice, running: Running, service: str, password: str) 
 
 def _check(choice: Choice) -> None:
     for option, value in (("--kafka", choice.kafka), ("--smtp", choice.smtp)):
-        if value is not None and not re.fullmatch(r"[^\s/@:]+:[0-9]{1,5}(,[^\s/@:]+:[0-9]{1,5})*", value):
+        if value is not None and not _is_address(value):
             raise UsageError(f"{option} {value} is no address: write HOST:PORT")
-    if choice.postgres is not None and not choice.postgres.startswith(("postgresql://", "postgres://")):
-        raise UsageError("--postgres is no DSN: write postgresql://user:password@host:port/name")
+    if choice.postgres is not None:
+        check_dsn("--postgres", choice.postgres)
     if choice.data.exists():
         claim(choice.data).close()  # the folder first: with another port it would still be in use
     if choice.mailbox_port and choice.smtp:
@@ -280,6 +280,13 @@ def _check(choice: Choice) -> None:
             raise UsageError(f"{option} {port} is named for another part, too: give each its own port")
         if port and port_is_taken(port):
             raise UsageError(f"port {port} is taken by another program: choose one with {option}")
+
+
+def _is_address(value: str) -> bool:
+    try:
+        return "@" not in value and "/" not in value and bool(TypeAdapter(Bootstrap).validate_python(value))
+    except ValidationError:
+        return False
 
 
 def _bare(dsn: str) -> str:

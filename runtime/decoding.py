@@ -40,7 +40,7 @@ class BatchBytes:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._records = MemoryRecords(data)
-        self._place = self.base_offset = 0
+        self._place = 0
         self.raw = b""
 
     def has_next(self) -> bool:
@@ -56,60 +56,65 @@ class BatchBytes:
         (length,) = struct.unpack_from(">i", self._data, self._place + 8)
         end = self._place + _LOG_OVERHEAD + length
         self.raw, self._place = self._data[self._place : end], end
-        (self.base_offset,) = struct.unpack_from(">q", self.raw)
         return self._records.next_batch()
 
 
 class DecodedRecords(aiokafka_fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
-    """The records of one partition in one fetch; takes the place of aiokafka's own class."""
+    """The records of one partition in one fetch; takes the place of aiokafka's own class.
+
+    Nothing is raised: aiokafka would drop what the same poll has taken from other partitions already, and
+    go on behind it. What stays unreadable is given up by offset, and no further than its checksum vouches
+    for: of a batch whose header may be wrong one offset at a time, since the next batch may begin there.
+    """
 
     failures: ClassVar[Counter[tuple[TopicPartition, int]]] = Counter()
     next_fetch_offset: int
+    _end: int | None = None
+    """Where the batch in hand ends, if its header can be believed."""
 
     def _unpack_records(self) -> "Iterator[ConsumerRecord]":
+        try:
+            yield from self._readable()
+        except Exception as error:  # noqa: BLE001 -- whatever broken bytes lead to
+            place = (self._tp, self.next_fetch_offset)
+            self.failures[place] += 1
+            if self.failures[place] < TRIES:  # the poll ends here, and the next fetch begins here again
+                log.warning("batch cannot be decoded", error=type(error).__name__, place=str(place))
+                return
+            del self.failures[place]
+            for record in self._given_up(error):
+                self.next_fetch_offset = record.offset + 1
+                yield record
+
+    def _readable(self) -> "Iterator[ConsumerRecord]":
         while self._records.has_next():
+            self._end = None
             batch = self._records.next_batch()
+            if self._check_crcs and not batch.validate_crc():
+                raise CorruptRecordException("wrong checksum")
+            self._end = batch.next_offset
             if not batch.is_control_batch:
-                records = self._decoded(batch)
-                if records is None:
-                    return
-                for record in records:
+                for record in self._decoded(batch):
                     if record.offset >= self.next_fetch_offset:  # a batch may begin before what was asked for
                         self.next_fetch_offset = record.offset + 1
                         yield record
-            self.next_fetch_offset = batch.next_offset
+            self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
 
-    def _decoded(self, batch: Any) -> "list[ConsumerRecord] | None":
-        """The records of a batch; None when it has to be fetched again.
-
-        Nothing is raised: aiokafka would drop what the same poll has taken from other partitions already,
-        and go on behind it.
-        """
-        place = (self._tp, self._records.base_offset)
+    def _decoded(self, batch: Any) -> "list[ConsumerRecord]":
         try:
-            if self._check_crcs and not batch.validate_crc():
-                raise CorruptRecordException(f"wrong checksum: {place}")
-            try:
-                return [self._consumer_record(self._tp, record) for record in batch]
-            except UnicodeDecodeError:
-                return leniently(self._tp, self._records.raw)
-        except Exception as error:  # noqa: BLE001 -- whatever broken bytes lead to
-            self.failures[place] += 1
-            if self.failures[place] < TRIES:
-                log.warning("batch cannot be decoded", error=type(error).__name__, place=str(place))
-                return None
-            del self.failures[place]
-            return self._given_up(batch, error)
+            return [self._consumer_record(self._tp, record) for record in batch]
+        except UnicodeDecodeError:
+            return leniently(self._tp, self._records.raw)
 
-    def _given_up(self, batch: Any, error: Exception) -> "list[ConsumerRecord]":
-        first = self._records.base_offset
+    def _given_up(self, error: Exception) -> "list[ConsumerRecord]":
+        first = self.next_fetch_offset
         why = ((UNDECODABLE, type(error).__name__.encode()),)
         return [
             ConsumerRecord(
                 self._tp.topic, self._tp.partition, offset, 0, 0,
                 None, self._records.raw if offset == first else None, None, -1, -1, why,
             )
-            for offset in range(first, batch.next_offset)
+            for offset in range(first, max(self._end or 0, first + 1))
         ]  # fmt: skip
 
 

@@ -112,11 +112,15 @@ class Inbox:
                 self.trouble = None
                 return
 
+    def forget_trouble(self) -> None:
+        """Partitions go to other members: what failed may be another one's to tell."""
+        self.trouble = None
+
     async def _consume(self, incoming: Sequence[Incoming]) -> None:
         if not incoming:
             return
-        held, memory_begins = await parking.look(self._transactions, {item.key for item in incoming})
-        incoming = _remembered(incoming, memory_begins, self._transactions.now())
+        held, memory_begins, now = await parking.look(self._transactions, {item.key for item in incoming})
+        incoming = _remembered(incoming, memory_begins, now)
         troubled = held | {item.key for item in incoming if item.failure}
         alone = [item for item in incoming if item.key in troubled]
         together = [item for item in incoming if item.key not in troubled]
@@ -133,7 +137,7 @@ class Inbox:
 
     async def _handle_one_by_one(self, items: Sequence[Incoming]) -> None:
         """Handle each record in a transaction of its own, and park what fails, unless everything does."""
-        failed: dict[str, tuple[Incoming, Exception]] = {}
+        failed: dict[str, tuple[Incoming, Exception, int]] = {}
         later = []
         before = self._successes
         for item in items:
@@ -143,20 +147,26 @@ class Inbox:
                 await self._park(item, item.failure, attempts=1)
             else:
                 hopeless = len(self._suspects) >= BREAKER and self._successes == before
-                error = await self._failure(item, 1 if hopeless else ATTEMPTS)
+                attempts = 1 if hopeless else ATTEMPTS
+                error = await self._failure(item, attempts)
                 if error is not None:
-                    failed[item.key] = item, error
+                    failed[item.key] = item, error, attempts
                     self._suspects.add(item.key)
         if self._successes > before:
             self._suspects.clear()
         elif failed and len(self._suspects) >= BREAKER:
             raise NothingSucceeds
-        for item, error in failed.values():
+        for item, error, attempts in failed.values():
+            await self._settle(item, error, ATTEMPTS - attempts)
+        for item in later:  # held behind those, unless they went through after all
+            await self._settle(item, item.failure, ATTEMPTS)
+
+    async def _settle(self, item: Incoming, error: Exception | None, attempts: int) -> None:
+        """Try a record as often as is left to it, then park it."""
+        if attempts and item.failure is None:
+            error = await self._failure(item, attempts)
+        if error is not None:
             await self._park(item, error, attempts=ATTEMPTS)
-        for item in later:  # held behind those, unless an operator has settled them meanwhile
-            error = item.failure or await self._failure(item, ATTEMPTS)
-            if error is not None:
-                await self._park(item, error, attempts=ATTEMPTS)
 
     async def _handle_together(self, items: Sequence[Incoming]) -> None:
         async with self._transactions() as tx:

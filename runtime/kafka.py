@@ -28,7 +28,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 from prometheus_client import CollectorRegistry
 
 from runtime import decoding
-from runtime.errors import OUTAGES, UsageError
+from runtime.errors import UsageError
 from runtime.settings import KafkaSettings, Settings
 from schemas.event import CONTENT_TYPE
 
@@ -36,6 +36,9 @@ log = structlog.get_logger()
 
 TOPICS = ("visits", "scheduling", "notifications", "exchange", "eventlog")
 """One topic for each service that emits."""
+
+BATCH_BYTES = 1_000_000
+"""Of the producer, a partition at a time; brokers take 1,048,588 by default."""
 
 ACK_POLICY = AckPolicy.NACK_ON_ERROR
 """Offsets are committed after the batch's transaction; a batch that fails is read again."""
@@ -94,31 +97,27 @@ def _security(settings: KafkaSettings) -> BaseSecurity | None:
 
 
 async def check_login(settings: KafkaSettings) -> None:
-    """See whether a broker takes our login, which aiokafka's clients report as an outage.
+    """See whether the broker takes our login, which aiokafka's clients report as an outage.
 
-    Raises `UsageError` when it does not, and what `runtime.errors.OUTAGES` lists when none answers.
+    Raises `UsageError` when it does not. Says nothing when there is no login or no broker answers.
     """
-    options = connection_options(settings)
-    *others, last = options.pop("bootstrap_servers").split(",")
-    for address in others:
-        try:
-            await _log_in(settings, address, options)
-        except OUTAGES:
-            continue
+    if not settings.kafka_security_protocol.startswith("SASL"):
         return
-    await _log_in(settings, last, options)
-
-
-async def _log_in(settings: KafkaSettings, address: str, options: dict[str, Any]) -> None:
-    host, _, port = address.rpartition(":")
-    try:
-        connection = await create_conn(host, int(port), **options, request_timeout_ms=10_000)
-    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, AuthenticationFailedError) as error:
-        raise UsageError(
-            f"Kafka refuses the user {settings.kafka_username} ({type(error).__name__}): correct "
-            "WAFD_KAFKA_USERNAME, WAFD_KAFKA_PASSWORD or WAFD_KAFKA_SASL_MECHANISM"
-        ) from None
-    connection.close()
+    options = connection_options(settings)
+    del options["bootstrap_servers"]
+    for address in settings.kafka.split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            connection = await create_conn(host, int(port), **options, request_timeout_ms=10_000)
+        except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, AuthenticationFailedError) as error:
+            raise UsageError(
+                f"Kafka refuses the user {settings.kafka_username} ({type(error).__name__}): correct "
+                "WAFD_KAFKA_USERNAME, WAFD_KAFKA_PASSWORD or WAFD_KAFKA_SASL_MECHANISM"
+            ) from None
+        except (KafkaError, OSError):
+            continue  # another one may answer; if none does, the clients say so
+        connection.close()
+        return
 
 
 def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
@@ -134,7 +133,7 @@ def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=False,
         linger_ms=0,
-        max_batch_size=256 * 1024,
+        max_batch_size=BATCH_BYTES,
         max_request_size=8 * 1024 * 1024,
         request_timeout_ms=15_000,
         retry_backoff_ms=100,
@@ -146,8 +145,7 @@ async def ensure_topics(settings: Settings) -> None:
 
     Raises `UsageError` when the broker refuses us or the topics.
     """
-    if settings.kafka_security_protocol.startswith("SASL"):
-        await check_login(settings)
+    await check_login(settings)
     admin = AIOKafkaAdminClient(**connection_options(settings), request_timeout_ms=10_000)
     await admin.start()
     try:
@@ -171,7 +169,7 @@ async def ensure_topics(settings: Settings) -> None:
 
 
 RESTARTS = 3
-"""How often a consumer may have been restarted before its process no longer counts as ready."""
+"""How often a consumer may be restarted without reading anything before its process is not ready."""
 
 
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
@@ -179,10 +177,12 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     def __init__(self) -> None:
         self.joined = False
+        self.on_change: Callable[[], None] = lambda: None
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Note that the partitions are being shared out anew."""
         self.joined = False
+        self.on_change()
         if revoked:
             log.info("partitions revoked", partitions=len(revoked))
 
@@ -207,6 +207,7 @@ class Subscription:
         self.membership = Membership()
         self._topics = topics
         self._reading: KafkaError | None = None
+        self._forgiven = 0
         self.broker = KafkaBroker(
             settings.kafka.split(","),
             security=_security(settings),
@@ -251,6 +252,7 @@ class Subscription:
                 self._reading = error
                 raise
             self._reading = None
+            self._forgiven = len(self._failures())
             return records
 
         return noted
@@ -273,12 +275,15 @@ class Subscription:
             return "the Kafka consumer has stopped"
         if consumer._fetcher.error_future.done():  # noqa: SLF001 -- it dies in silence
             return "the Kafka consumer fetches no more"
-        failures = [
-            task.exception() for task in self.subscriber.tasks if task.done() and not task.cancelled()
-        ]
-        if len(failures) > RESTARTS:  # it is restarted at the same place and fails there again
+        failures = self._failures()
+        if (
+            len(failures) - self._forgiven > RESTARTS
+        ):  # it is restarted at the same place and fails there again
             return f"the Kafka consumer fails again and again: {type(failures[-1]).__name__}"
         return None
+
+    def _failures(self) -> list[BaseException | None]:
+        return [task.exception() for task in self.subscriber.tasks if task.done() and not task.cancelled()]
 
     def _group_trouble(self) -> str | None:
         if self._reading is not None:

@@ -40,7 +40,7 @@ class Leases:
         self._pool = pool
         self._relay = relay
         self._shards: list[int] = []
-        self._until = 0.0
+        self._until = time.monotonic()
         self.turn = asyncio.Lock()
         """Held while rows of the shards are in hand: none is given up meanwhile."""
 
@@ -49,10 +49,18 @@ class Leases:
         """The shards that may be published at this moment; none once the leases have run out."""
         return self._shards if time.monotonic() < self._until else []
 
+    @property
+    def trouble(self) -> str | None:
+        """Say that the leases have run out for longer than a pause explains, if so."""
+        late = time.monotonic() - self._until
+        return f"the leases of the outbox ran out {late:.0f} s ago" if late > LEASE.total_seconds() else None
+
     async def renew(self) -> bool:
         """Renew, take a fair part, give up what exceeds it; says whether there are new shards."""
         before, began = self.shards, time.monotonic()
         async with self._pool.acquire(timeout=LEASE.total_seconds()) as connection, connection.transaction():
+            # One that stands still in here must not keep others from its rows.
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
             await connection.execute(SQL["renew_relay"], self._relay, LEASE)
             await connection.execute(SQL["renew_shards"], self._relay, LEASE)
             await connection.execute(SQL["bury_relays"])

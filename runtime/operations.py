@@ -10,6 +10,7 @@ import asyncpg
 from runtime.database import open_pool
 from runtime.errors import UsageError
 from runtime.inbox import receive
+from runtime.incoming import HELD
 from runtime.queries import load_queries
 from runtime.transaction import Transaction, Transactions
 from schemas.eventlog import OperatorActed, OperatorPeople
@@ -46,12 +47,27 @@ async def parked_heads(
     return await connection.fetch(SQL["parked_heads"], key, fingerprint)
 
 
+async def parked_groups(connection: asyncpg.Connection) -> list[asyncpg.Record]:
+    """What failed, by fingerprint: cause, types, how many, their keys, how many are held behind them."""
+    return await connection.fetch(SQL["parked_groups"], f"{HELD}%")
+
+
 async def parked_keys(
-    connection: asyncpg.Connection, *, key: str | None, fingerprint: str | None, id: UUID | None
+    connection: asyncpg.Connection,
+    *,
+    key: str | None,
+    fingerprint: str | None,
+    type: str | None,
+    id: UUID | None,
 ) -> list[str]:
     """The keys that have a parked record which matches."""
-    rows = await connection.fetch(SQL["parked_keys"], key, fingerprint, id)
+    rows = await connection.fetch(SQL["parked_keys"], key, fingerprint, type, id)
     return sorted(row["key"] for row in rows)
+
+
+async def count_parked(connection: asyncpg.Connection, keys: Sequence[str]) -> int:
+    """How many records of ``keys`` are parked."""
+    return int(await connection.fetchval(SQL["count_parked"], list(keys)))
 
 
 async def parked_record(connection: asyncpg.Connection, id: UUID) -> asyncpg.Record | None:
@@ -59,11 +75,11 @@ async def parked_record(connection: asyncpg.Connection, id: UUID) -> asyncpg.Rec
     return await connection.fetchrow(SQL["parked_record"], id)
 
 
-async def ask_redrive(tx: Transaction, keys: Sequence[str], operator: str) -> None:
-    """Have the service redrive the parked records of ``keys``, each key in order."""
+async def ask_redrive(tx: Transaction, keys: Sequence[str], what: str, operator: str) -> None:
+    """Have the service redrive the parked records of ``keys``, each in order; ``what`` names them."""
     for key in keys:
         await tx.remind("redrive", key, tx.now)
-        _account(tx, "parked redrive", key, "asked for by an operator", operator)
+    _account(tx, "parked redrive", what, f"asked for by an operator, {len(keys)} key(s)", operator)
 
 
 async def redrives_under_way(connection: asyncpg.Connection, keys: Sequence[str]) -> set[str]:

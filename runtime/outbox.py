@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import accumulate
 from typing import cast
 
 import asyncpg
@@ -11,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, Counter
 
 from runtime.errors import OUTAGES, is_outage
-from runtime.kafka import headers_of, send_all
+from runtime.kafka import BATCH_BYTES, headers_of, send_all
 from runtime.leases import LEASE, Leases
 from runtime.queries import load_queries
 from runtime.transaction import new_id
@@ -21,6 +22,10 @@ SQL = load_queries(__file__)
 
 POLL_SECONDS = 1.0
 """How long a row may wait that another process wrote; rows of this process wake the relay."""
+
+
+OVERHEAD = 500
+"""Bytes of a record beside its payload, at most but for uncommonly long keys."""
 
 
 class Relay:
@@ -42,7 +47,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._stopping = False
         self._published = Counter("wafd_outbox_published_total", "Events published.", registry=registry)
-        self.trouble: str | None = None
+        self._failure: str | None = None
 
     def wake(self) -> None:
         """Publish soon: a transaction with events has committed."""
@@ -53,19 +58,29 @@ class Relay:
         self._stopping = True
         self._wake.set()
 
+    @property
+    def trouble(self) -> str | None:
+        """Say in one sentence why nothing is published, or None while all is well."""
+        return self._failure or self.leases.trouble
+
     async def run(self) -> None:
-        """Publish until stopped; outages are waited out."""
+        """Publish until stopped; outages are waited out. Raises what is none."""
         keeper = asyncio.create_task(self._keep_leases(), name="leases")
+        publisher = asyncio.create_task(self._run(), name="publisher")
         try:
-            await self._run(keeper)
+            await asyncio.wait({keeper, publisher}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            keeper.cancel()
+            ended = [task for task in (publisher, keeper) if task.done()]
+            for task in (publisher, keeper):
+                task.cancel()
+            await asyncio.wait({keeper, publisher})
             with suppress(*OUTAGES):  # the leases end by themselves, a little later
                 await self.leases.end()
+        ended[0].result()
 
-    async def _run(self, keeper: asyncio.Task[None]) -> None:
+    async def _run(self) -> None:
         delay = 0.1
-        while not keeper.done():
+        while True:
             try:
                 async with self._pool.acquire(timeout=10) as connection:
                     await self._publish(cast("asyncpg.Connection", connection))
@@ -73,13 +88,12 @@ class Relay:
             except OUTAGES as error:
                 if not is_outage(error):
                     raise
-                self.trouble = f"events cannot be published: {type(error).__name__}"
+                self._failure = f"events cannot be published: {type(error).__name__}"
                 log.warning("relay waits", error=type(error).__name__, seconds=delay)
                 if self._stopping:
                     return
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5)
-        keeper.result()
 
     async def _keep_leases(self) -> None:
         while True:
@@ -102,7 +116,7 @@ class Relay:
             self._wake.clear()
             while await self.publish_once(connection):
                 pass
-            self.trouble = None
+            self._failure = None
             if self._stopping:
                 return
             with suppress(TimeoutError):
@@ -112,9 +126,11 @@ class Relay:
     async def publish_once(self, connection: asyncpg.Connection) -> bool:
         """Publish up to one batch; says whether there was any. Raises what the broker or database raised."""
         async with self.leases.turn:
-            rows = await connection.fetch(SQL["unpublished"], self._batch, self.leases.shards)
+            rows = _turn(await connection.fetch(SQL["unpublished"], self._batch, self.leases.shards))
             if not rows or not self.leases.shards:
                 return False
+            for topic in {row["topic"] for row in rows}:
+                await self._producer.partitions_for(topic)  # so that no send has to wait for it
             errors = await send_all(
                 self._producer,
                 [
@@ -134,6 +150,16 @@ class Relay:
             if error is not None:
                 raise error
         return True
+
+
+def _turn(rows: Sequence[asyncpg.Record]) -> Sequence[asyncpg.Record]:
+    """The first rows, as many as fit into one batch of the producer; at least one.
+
+    So each partition gets one batch a turn, which is written as a whole or not at all: of two batches the
+    second could be written although the first was not, and a key's events would change places.
+    """
+    sizes = accumulate(len(row["payload"]) + OVERHEAD for row in rows)
+    return rows[: max(1, sum(1 for size in sizes if size <= BATCH_BYTES))]
 
 
 def _unbroken(rows: Sequence[asyncpg.Record], errors: Sequence[BaseException | None]) -> list[int]:

@@ -43,12 +43,15 @@ def fingerprint(error: Exception) -> str:
     return hashlib.sha256(f"{type(error).__qualname__}|{place}".encode()).hexdigest()[:12]
 
 
-async def look(transactions: Transactions, keys: set[str]) -> tuple[set[str], datetime]:
-    """Which of ``keys`` have a parked message, and since when the inbox remembers; no lock is taken."""
+async def look(transactions: Transactions, keys: set[str]) -> tuple[set[str], datetime, datetime]:
+    """Which of ``keys`` have a parked message, since when the inbox remembers, and the database's time.
+
+    No lock is taken. The time is that of all processes: one wrong clock must not park everything.
+    """
     async with transactions.pool.acquire(timeout=10) as connection:
         row = await connection.fetchrow(SQL["look"], list(keys))
     assert row is not None  # noqa: S101 -- there are no tables in its FROM
-    return set(row["held"]), row["memory_begins"]
+    return set(row["held"]), row["memory_begins"], row["now"]
 
 
 async def held_now(tx: Transaction, keys: set[str]) -> set[str]:

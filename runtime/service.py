@@ -150,6 +150,7 @@ class Process:
         self._transactions.on_timers = self._wake_timers
         topics = service.topics or sorted({topic_of(type_) for type_ in handlers})
         self.subscription = Subscription(settings, service.name, topics, self._inbox.consume, self._registry)
+        self.subscription.membership.on_change = self._inbox.forget_trouble
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:

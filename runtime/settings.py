@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     Field,
     FilePath,
     PostgresDsn,
@@ -18,7 +19,19 @@ from runtime.errors import UsageError
 from runtime.ring import INBOX_DAYS, OUTBOX_DAYS
 
 Dsn = Annotated[PostgresDsn, UrlConstraints(host_required=False)]
-Bootstrap = Annotated[str, StringConstraints(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$")]
+
+
+def _with_ports_that_exist(addresses: str) -> str:
+    if not all(0 < int(address.rpartition(":")[2]) < 65536 for address in addresses.split(",")):  # noqa: PLR2004
+        raise ValueError("a port is a number from 1 to 65535")
+    return addresses
+
+
+Bootstrap = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\s,:]+:[0-9]{1,5}(,[^\s,:]+:[0-9]{1,5})*$"),
+    AfterValidator(_with_ports_that_exist),
+]
 
 
 class KafkaSettings(BaseSettings):
@@ -57,7 +70,7 @@ class Settings(KafkaSettings):
     http_port: int = Field(default=8000, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     batch_records: int = Field(default=500, ge=1, le=10_000)
-    database_connections: int = Field(default=10, ge=4, le=200)
+    database_connections: int = Field(default=10, ge=6, le=200)
     outbox_retention_days: int = Field(default=7, ge=1, le=OUTBOX_DAYS - 3)
     kafka_retention_days: int = Field(default=10, ge=1)
     inbox_retention_days: int = Field(default=14, ge=2, le=INBOX_DAYS - 3)

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from schemas.event import EventData, Frozen
-from schemas.terms import Bilingual, Code, Country, DateWindow, Email, Line, NoticeLanguage, PersonName
+from schemas.terms import Bilingual, Code, Country, DateWindow, Email, Line, NoticeLanguage, PersonName, Text
 from schemas.visits import MinistryPeople
 
 CATALOGUE_SUBJECT = "catalogue"
@@ -84,7 +84,7 @@ class ProgrammePeople(MinistryPeople):
 class CancelledPeople(ProgrammePeople):
     """Who has to know that the programme is off, and why it is."""
 
-    reason: Line = Field(description="In free words, which may name people.")
+    reason: Text = Field(description="In free words, which may name people.")
 
 
 class VisitRef(EventData):

@@ -59,7 +59,7 @@ class DelegationPeople(MinistryPeople):
     """Whom to write to, who comes, and what for."""
 
     guests: tuple[Guest, ...] = ()
-    subject: Text | None = Field(default=None, description="What the visit is about, in free words.")
+    subject: Text = Field(description="What the visit is about, in free words.")
 
 
 class AmendmentPeople(DelegationPeople):

@@ -34,7 +34,7 @@ WHERE unpublished.seq = ANY ($1::bigint[])
     AND relay_shard.shard = unpublished.shard AND relay_shard.relay = $2
 
 -- name: republish
--- Have the relays publish again what a lost broker may be missing: what inboxes are sure to remember.
+-- Have the relays publish again what a lost broker may be missing.
 INSERT INTO unpublished (seq, slot, id, shard)
 SELECT seq, slot, id, shard FROM outbox WHERE recorded_at >= $1 ORDER BY seq
 ON CONFLICT (seq) DO NOTHING
@@ -45,8 +45,9 @@ INSERT INTO relay (id, until) VALUES ($1, clock_timestamp() + $2)
 ON CONFLICT (id) DO UPDATE SET until = excluded.until
 
 -- name: bury_relays
--- Forget relays that no longer say so.
-DELETE FROM relay WHERE until < clock_timestamp()
+-- Forget relays that have been silent for long; one that is just being renewed is left alone.
+DELETE FROM relay WHERE id = ANY (ARRAY(
+    SELECT id FROM relay WHERE until < clock_timestamp() - interval '1 minute' FOR UPDATE SKIP LOCKED))
 
 -- name: renew_shards
 -- Keep the shards that a relay holds, even late, as long as no other one has taken them.
@@ -60,12 +61,12 @@ WHERE relay = $1 AND shard NOT IN (SELECT shard FROM relay_shard WHERE relay = $
 -- name: take_shards
 -- Take shards that nobody holds or whose holder fell silent, up to a fair part.
 UPDATE relay_shard SET relay = $1, until = clock_timestamp() + $2
-WHERE shard IN (
+WHERE shard = ANY (ARRAY(
     SELECT shard FROM relay_shard
     WHERE relay IS DISTINCT FROM $1 AND until < clock_timestamp()
     ORDER BY shard
     LIMIT greatest($3 - (SELECT count(*) FROM relay_shard WHERE relay = $1), 0)
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED))
 
 -- name: held_shards
 -- The shards that a relay holds.
@@ -92,11 +93,12 @@ RETURNING id
 SELECT EXISTS (SELECT FROM inbox WHERE slot = $1 AND id = $2)
 
 -- name: look
--- A first, cheap look before records are handled: which keys have a parked message, and since when the
--- inbox remembers what it handled.
+-- A first, cheap look before records are handled: which keys have a parked message, since when the inbox
+-- remembers what it handled, and what time it is for all processes.
 SELECT
     ARRAY(SELECT DISTINCT key FROM parked WHERE state = 'parked' AND key = ANY ($1::text[])) AS held,
-    (SELECT begins FROM inbox_memory) AS memory_begins
+    (SELECT begins FROM inbox_memory) AS memory_begins,
+    now() AS now
 
 -- name: forget_before
 -- Remember that the inbox has forgotten what was emitted before.
@@ -191,9 +193,9 @@ WHERE name = $1 AND key = $2 AND due_at <= $5
 DELETE FROM inbox WHERE slot = $1 AND id = ANY (ARRAY(
     SELECT id FROM inbox WHERE slot = $1 AND received_at < $2 LIMIT 5000))
 
--- name: waiting_slots
--- Partitions of the outbox that hold something unpublished, however old.
-SELECT DISTINCT slot FROM unpublished WHERE slot = ANY ($1::smallint[])
+-- name: waits
+-- Whether a partition of the outbox holds something unpublished, however old.
+SELECT EXISTS (SELECT FROM unpublished WHERE slot = $1)
 
 -- name: list_parked
 -- Parked records that match the filters given, the oldest first; bodies are left out.
@@ -220,13 +222,33 @@ WHERE state = 'parked'
     AND ($2::text IS NULL OR fingerprint = $2)
 ORDER BY key, position
 
+-- name: parked_groups
+-- What failed, by the kind of failure, and how much is held behind each kind.
+WITH failed AS (
+    SELECT * FROM parked WHERE state = 'parked' AND cause NOT LIKE $1
+), waiting AS (
+    SELECT key, count(*) AS records FROM parked WHERE state = 'parked' AND cause LIKE $1 GROUP BY key
+)
+SELECT fingerprint, min(cause) AS cause, array_agg(DISTINCT coalesce(type, '?')) AS types,
+    count(*) AS failed, count(DISTINCT key) AS keys,
+    (SELECT coalesce(sum(records), 0)::bigint FROM waiting WHERE key = ANY (array_agg(failed.key))) AS held,
+    min(parked_at) AS first, max(parked_at) AS last
+FROM failed
+GROUP BY fingerprint
+ORDER BY count(*) DESC, fingerprint
+
 -- name: parked_keys
 -- The keys that have a parked record which matches the filters given.
 SELECT DISTINCT key FROM parked
 WHERE state = 'parked'
     AND ($1::text IS NULL OR key = $1)
     AND ($2::text IS NULL OR fingerprint = $2)
-    AND ($3::uuid IS NULL OR id = $3)
+    AND ($3::text IS NULL OR type = $3)
+    AND ($4::uuid IS NULL OR id = $4)
+
+-- name: count_parked
+-- How many records of some keys are parked.
+SELECT count(*) FROM parked WHERE state = 'parked' AND key = ANY ($1::text[])
 
 -- name: redrives_under_way
 -- Keys whose redrive has been asked for and has not come to its end.

@@ -104,7 +104,7 @@ class Office:
         if visit is None or visit.state == "cancelled":
             return
         await tx.forget(PLAN, event.subject)
-        release = await self._call_off(tx, visit, _line(event.data.people.reason))
+        release = await self._call_off(tx, visit, event.data.people.reason)
         await store.set_outcome(tx.connection, visit.id, "cancelled", release, (), (), tx.now)
 
     async def release_programme(self, tx: Transaction, event: Event[VisitConfirmed]) -> None:
@@ -197,7 +197,7 @@ class Office:
                 **visit.facts,
                 reasons=outcome.reasons,
                 alternatives=outcome.alternatives,
-                people=visit.ministry_people,
+                people=visit.people,
             ),
             subject=str(visit.id),
         )
@@ -229,8 +229,3 @@ class Office:
 def _respond_by(now: datetime, days: int, slots: tuple[Slot, ...]) -> datetime:
     """Until when a ministry may answer: for some days, but not into the visit."""
     return max(now, min(now + timedelta(days=days), *(slot.starts for slot in slots)))
-
-
-def _line(text: str) -> str:
-    """A reason on one line, cut where a line of an event ends."""
-    return " ".join(text.split())[:300]

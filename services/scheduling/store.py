@@ -35,7 +35,7 @@ class Visit:
     latest_revision: int
     state: State
     needs: Needs
-    people: DelegationPeople
+    people: MinistryPeople
     release: int
     slots: tuple[Slot, ...]
     persons: tuple[CentrePerson, ...]
@@ -50,11 +50,6 @@ class Visit:
             "country": self.country,
             "ministry": self.ministry,
         }
-
-    @property
-    def ministry_people(self) -> MinistryPeople:
-        """Whom to write to, without the guests."""
-        return MinistryPeople(focal_points=self.people.focal_points)
 
     @property
     def is_to_be_planned(self) -> bool:
@@ -116,8 +111,8 @@ async def take_amendment(
 
 
 def _kept(people: DelegationPeople) -> Facts:
-    """What planning needs of the people: what they wrote stays in the event."""
-    return people.model_dump(mode="json", include={"focal_points", "guests"})
+    """Whom to write to; who comes, and what people wrote, stays in the event."""
+    return people.model_dump(mode="json", include={"focal_points"})
 
 
 async def read_visit(connection: asyncpg.Connection, visit: UUID) -> Visit | None:
@@ -193,7 +188,7 @@ def _visit(row: asyncpg.Record | None) -> Visit | None:
         latest_revision=row["latest_revision"],
         state=row["state"],
         needs=Needs.model_validate(row["needs"]),
-        people=DelegationPeople.model_validate(row["people"]),
+        people=MinistryPeople.model_validate(row["people"]),
         release=row["release"],
         slots=tuple(Slot.model_validate(slot) for slot in row["slots"]),
         persons=tuple(CentrePerson.model_validate(one) for one in row["people"].get("persons", ())),

@@ -287,7 +287,7 @@ class Lab:
     async def redrive(self, *keys: str) -> None:
         """Ask for a redrive of keys in `worker`, as `wafd parked redrive` does."""
         async with operating(self.admin_dsn, "worker") as transactions, transactions() as tx:
-            await ask_redrive(tx, keys, "tests")
+            await ask_redrive(tx, keys, "the lab", "tests")
 
     async def discard_poison(self) -> int:
         """Give up every parked record that is no order, held behind another or refused; how many."""

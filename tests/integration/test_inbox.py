@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from runtime import operations
 from runtime.inbox import BREAKER, Inbox, NothingSucceeds
 from runtime.kafka import headers_of
-from runtime.transaction import Transaction, Transactions, new_id
+from runtime.transaction import Handler, Transaction, Transactions, new_id
 from schemas.event import Event, new_event
 from schemas.visits import ReasonPeople, RequestDeclined
 from tests.conftest import Database, OpenTransactions
@@ -62,11 +62,15 @@ class Seen:
     def __init__(self) -> None:
         self.failing: set[str] = set()
         self.calls: list[str] = []
+        self.also: dict[str, Handler] = {}
 
     async def __call__(self, tx: Transaction, event: Event[RequestDeclined]) -> None:
-        self.calls.append(event.data.people.reason)
-        if event.data.people.reason in self.failing:
+        reason = event.data.people.reason
+        self.calls.append(reason)
+        if reason in self.failing:
             raise ValueError("this one never works")
+        if reason in self.also:
+            await self.also[reason](tx, event)
         tx.emit(event.data, subject=event.subject)
 
 
@@ -318,6 +322,28 @@ async def test_while_everything_fails_nothing_is_parked_and_it_goes_on_once_some
     assert len(await bench.parked()) == 12
     assert await bench.emitted() == ["good"]
     assert bench.inbox.trouble is None
+
+
+async def test_what_was_tried_once_while_all_was_hopeless_gets_its_other_tries(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.inbox.asyncio.sleep", no_pause)
+    bench.seen.failing = {str(n) for n in range(BREAKER + 2)}
+    failing = [record(declined(str(n), f"visit-{n}"), n) for n in range(BREAKER + 2)]
+
+    async def recovers(_tx: Transaction, _event: Event[Any]) -> None:
+        bench.seen.failing.discard(str(BREAKER + 1))
+
+    bench.seen.also["good"] = recovers
+    await bench.inbox.consume((*failing, record(declined("good", "visit-99"), 99)))
+    assert await bench.emitted() == ["good", str(BREAKER + 1)]
+    assert len(await bench.parked()) == BREAKER + 1
+
+
+async def test_a_clock_that_is_wrong_here_parks_nothing(bench: Bench) -> None:
+    bench.transactions.now = lambda: datetime.now(UTC) - timedelta(days=3)
+    await bench.inbox.consume((record(declined("x", "visit-1")),))
+    assert (await bench.emitted(), await bench.parked()) == (["x"], [])
 
 
 async def test_failures_are_counted_over_batches_until_something_succeeds(

@@ -36,6 +36,9 @@ class Producer:
         self.broker, self.name = broker, name
         self.held_up: asyncio.Event | None = None
 
+    async def partitions_for(self, _topic: str) -> set[int]:
+        return {0}
+
     async def send(
         self, _topic: str, value: bytes, *, key: bytes, **_headers: object
     ) -> asyncio.Future[None]:

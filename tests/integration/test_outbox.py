@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from runtime.kafka import TOPICS, ensure_topics, new_producer
+from runtime.kafka import BATCH_BYTES, TOPICS, ensure_topics, new_producer
 from runtime.outbox import Relay
 from runtime.ring import OUTBOX_DAYS, slot
 from runtime.settings import Settings
@@ -114,10 +114,16 @@ class DeadBroker:
 
     def __init__(self, refused: set[str]) -> None:
         self.refused = refused
+        self.turns: list[list[bytes]] = []
+
+    async def partitions_for(self, _topic: str) -> set[int]:
+        self.turns.append([])
+        return {0}
 
     async def send(
         self, _topic: str, _value: bytes, *, key: bytes, **_headers: object
     ) -> asyncio.Future[None]:
+        self.turns[-1].append(_value)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if key.decode() in self.refused:
             future.set_exception(KafkaError("not acknowledged"))
@@ -240,3 +246,43 @@ async def test_a_plan_that_was_made_on_an_empty_day_does_not_scan_it_when_it_is_
             await asyncio.sleep(0.05)
     assert await admin.fetchval(scans, today) < 10
     await admin.close()
+
+
+async def test_a_turn_is_no_larger_than_one_batch_of_the_producer(transactions: OpenTransactions) -> None:
+    open_ = await transactions("eventlog")
+    people = OperatorPeople(operator="o", reason="x" * 3900)
+    for _ in range(4):
+        async with open_() as tx:
+            for n in range(120):
+                tx.emit(OperatorActed(action="large", target="t", people=people), subject=str(n))
+    broker = DeadBroker(set())
+    await drain(Relay(open_.pool, broker, 500, CollectorRegistry()))
+    assert [len(turn) > 0 for turn in broker.turns] == [True] * len(broker.turns)
+    assert sum(len(turn) for turn in broker.turns) == 480
+    assert len(broker.turns) > 1
+    assert max(sum(map(len, turn)) for turn in broker.turns) < BATCH_BYTES
+
+
+async def test_a_relay_whose_leases_cannot_be_kept_does_not_go_on_as_if_all_were_well(
+    transactions: OpenTransactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = await transactions("eventlog")
+    relay = Relay(open_.pool, DeadBroker(set()), 500, CollectorRegistry())
+
+    async def broken() -> bool:
+        raise LookupError
+
+    monkeypatch.setattr(relay.leases, "renew", broken)
+    async with asyncio.timeout(10):
+        with pytest.raises(LookupError):
+            await relay.run()
+
+
+async def test_leases_that_ran_out_are_told(transactions: OpenTransactions) -> None:
+    open_ = await transactions("eventlog")
+    relay = Relay(open_.pool, DeadBroker(set()), 500, CollectorRegistry())
+    await relay.leases.renew()
+    assert relay.trouble is None
+    relay.leases._until -= 10
+    assert relay.trouble is not None
+    assert relay.trouble.startswith("the leases of the outbox ran out")

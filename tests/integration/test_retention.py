@@ -18,6 +18,7 @@ from runtime.outbox import SQL
 from runtime.retention import sweep
 from runtime.ring import OUTBOX_DAYS, expired_slots, slot
 from runtime.settings import Settings
+from runtime.transaction import Transactions
 from schemas.eventlog import OperatorActed, OperatorPeople
 from tests.conftest import Database, OpenTransactions
 
@@ -97,6 +98,21 @@ async def test_what_the_outbox_keeps_is_published_again_in_its_order(
         assert await republish(tx.connection, tx.now - timedelta(days=7)) == 1
         rows = await tx.connection.fetch(SQL["unpublished"], 10, list(range(SHARDS)))
     assert [row["key"] for row in rows] == ["b", "c"]
+
+
+@pytest.mark.parametrize("days", [-30, 30])
+async def test_a_clock_that_is_wrong_by_days_empties_nothing(
+    transactions: OpenTransactions, database: Database, days: int
+) -> None:
+    open_ = await transactions("eventlog")
+    async with open_() as tx:
+        await receive(tx, [id_of(timedelta(days=20)), id_of(timedelta(0))])
+    settings = Settings.model_validate({"database": database.admin, "kafka": "127.0.0.1:9"})
+    wrong = Transactions(open_.pool, lambda: datetime.now(UTC) + timedelta(days=days))
+    async with wrong() as tx:
+        await sweep(tx, settings)
+    assert await open_.pool.fetchval("SELECT count(*) FROM inbox") == 2
+    assert await open_.pool.fetchval("SELECT begins FROM inbox_memory") == datetime.fromtimestamp(0, UTC)
 
 
 @given(age=st.timedeltas(timedelta(0), timedelta(days=60)), retention=st.integers(1, 13))

@@ -109,7 +109,7 @@ class Desk:
 
 def told(kind: type[EventData], visit: UUID, *, reason: str = "No", **data: Any) -> Event[Any]:
     assert kind in EVENTS.values()
-    people = PEOPLE | {"reason": reason}
+    people = PEOPLE | {"reason": reason, "subject": "A study visit"}
     return new_event(
         kind.model_validate(FACTS | {"revision": 1, "people": people} | data),
         id=uuid4(),
@@ -324,10 +324,14 @@ async def test_a_visit_is_not_in_the_way_of_its_own_new_programme(desk: Desk, vi
 @pytest.mark.parametrize("kind", [RequestDeclined, RequestWithdrawn, VisitCancelled])
 async def test_what_is_called_off_gives_everything_back(desk: Desk, visit: UUID, kind: type[EventData]):
     proposed = await propose(desk, visit)
-    await desk.hear(kind, visit, reason="Two\nlines")
+    await desk.hear(kind, visit, reason="Why come=? Two\nlines")
     cancelled = (await desk.emitted())[-1]
     assert isinstance(cancelled, ProgrammeCancelled)
-    assert (cancelled.release, cancelled.slots, cancelled.people.reason) == (2, proposed.slots, "Two lines")
+    assert (cancelled.release, cancelled.slots, cancelled.people.reason) == (
+        2,
+        proposed.slots,
+        "Why come=? Two\nlines",
+    )
     assert ProgrammePeople(**cancelled.people.model_dump()) == proposed.people
     assert await desk.booked(visit) == set()
     assert await desk.state(visit) == "cancelled"

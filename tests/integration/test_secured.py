@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from aiosmtpd.controller import Controller
 
 from cli.target import SERVICES
 from embedded.children import free_port
@@ -15,6 +16,7 @@ from runtime.settings import KafkaSettings, load_settings
 from tests.conftest import Database, running_kafka
 from tests.integration.test_service import environment, serve, until_ready
 from tests.kafka.cluster import Cluster
+from tests.unit.notifications.mail_server import MailServer
 
 pytestmark = pytest.mark.kafka
 
@@ -30,10 +32,13 @@ async def test_the_services_work_together_each_as_its_own_user(
     secured: Cluster, database: Database, tmp_path: Path
 ) -> None:
     running = []
+    mailbox = Controller(MailServer(), hostname="127.0.0.1", port=free_port())
+    mailbox.start()  # without one, notifications is not ready
     ports = {service: free_port() for service in SERVICES}
     for service in SERVICES:
         login = secured.credentials[f"wafd-{service}"].environment()
         env = environment(database, secured, service, ports[service]) | login
+        env["WAFD_SMTP"] = f"smtp://127.0.0.1:{mailbox.port}"
         with (tmp_path / f"{service}.log").open("wb") as log:
             running.append(await serve(service, env, log.fileno()))
     for port in ports.values():  # that of visits includes the catalogue, an event of scheduling
@@ -48,6 +53,7 @@ async def test_the_services_work_together_each_as_its_own_user(
     for process in running:
         process.send_signal(signal.SIGTERM)
     assert [await process.wait() for process in running] == [0] * len(SERVICES)
+    mailbox.stop()
 
 
 async def test_a_wrong_password_ends_the_start_with_one_sentence(

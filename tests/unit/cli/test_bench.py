@@ -8,7 +8,7 @@ from cli.bench import _print
 def test_a_table_of_figures_is_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     figures = {
         "requests": 40,
-        "approval_202_to_programme_notice_ms": {"median": 310, "max": 900, "p99": 850},
+        "approval_to_programme_notice_ms": {"median": 310, "max": 900, "p99": 850},
         "rounds": [1.5, 2.0],
     }
     _print(figures, as_json=False)

@@ -206,7 +206,7 @@ def amended(changed: tuple[str, ...] = ("/needs/size",), message: str | None = N
         changed=changed,
         needs_approval=True,
         needs=NEEDS,
-        people=AmendmentPeople(focal_points=(MARIAM, THOMAS), message=message),
+        people=AmendmentPeople(focal_points=(MARIAM, THOMAS), subject="A study visit", message=message),
     )
 
 

@@ -236,7 +236,9 @@ def test_the_office_reads_why_a_body_objects_and_whether_that_stops_the_approval
 def test_a_hostile_name_is_text_in_a_page():
     script = PersonName(latin="<script>alert(1)</script>", arabic="<b>اسم</b>")
     hostile = Contact(name=script, email="x@mofa.example", language="en")
-    data = submitted(ministry='"><img src=x>', people=DelegationPeople(focal_points=(hostile,)))
+    data = submitted(
+        ministry='"><img src=x>', people=DelegationPeople(focal_points=(hostile,), subject="A study visit")
+    )
 
     for key in (hostile.email, "office"):
         page = _Page(_letter(data, key).html)

@@ -43,10 +43,21 @@ def read(data: bytes, offset: int = 0) -> list[Any]:
     return list(DecodedRecords(PLACE, BatchBytes(data), [], offset, None, None, True, READ_UNCOMMITTED))
 
 
-def read_at_last(data: bytes) -> list[Any]:
-    for _ in range(TRIES - 1):
-        assert read(data) == []
-    return read(data)
+def fetch_all(*batches: tuple[int, bytes]) -> list[Any]:
+    """Fetch batches, each with the offset behind it, as a consumer does: on and on from its position."""
+    position, end = 0, batches[-1][0]
+    found: list[Any] = []
+    for _ in range(TRIES * (end + 1)):
+        if position >= end:
+            return found
+        data = b"".join(raw for behind, raw in batches if behind > position)
+        records = DecodedRecords(
+            PLACE, BatchBytes(data), [], position, None, None, True, READ_UNCOMMITTED
+        )  # fmt: skip
+        found += list(records)
+        assert records.next_fetch_offset >= position
+        position = records.next_fetch_offset
+    raise AssertionError(f"stuck at {position}")
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
@@ -70,23 +81,48 @@ def test_a_header_name_that_is_not_utf_8_harms_neither_its_record_nor_its_neighb
     assert records[1].timestamp == 1001
 
 
-@pytest.mark.parametrize("what", ["checksum", "compression"])
-def test_an_unreadable_batch_is_tried_again_and_then_given_up_record_by_record(what: str) -> None:
-    good = batch({}, {}, {}, base=0)
-    data = bytearray(good + batch({}, base=3))
-    if what == "checksum":
-        data[20] ^= 1
-    else:
-        broken = bytearray(batch({"value": b"0" * 400}, {}, {}, codec=1))
-        whole = len(broken)
-        broken[61:] = bytes(whole - 61)
-        broken[17:21] = checksum(broken[21:])
-        data = broken + batch({}, base=3)
-    records = read_at_last(bytes(data))
-    assert [record.offset for record in records] == [0, 1, 2, 3]
-    assert [record.headers[:1] and record.headers[0][0] for record in records] == [UNDECODABLE] * 3 + [()]
-    assert records[0].value == bytes(data[: -len(batch({}))])
-    assert [record.value for record in records[1:3]] == [None, None]
+def corrupt(what: str) -> bytes:
+    """A batch of three records, the offsets 0 to 2, damaged on the broker's disk."""
+    data = bytearray(batch({"value": b"0" * 400}, {}, {}, codec=1))
+    match what:
+        case "checksum":
+            data[20] ^= 1
+        case "compression":
+            data[61:] = bytes(len(data) - 61)
+            data[17:21] = checksum(data[21:])
+        case "more offsets than there are":
+            data[23:27] = (100_000).to_bytes(4, "big")
+        case "fewer offsets than there are":
+            data[23:27] = (-1).to_bytes(4, "big", signed=True)
+        case "too short a length":
+            data[8:12] = (5).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "checksum", "compression", "more offsets than there are", "fewer offsets than there are",
+        "too short a length",
+    ],
+)  # fmt: skip
+def test_an_unreadable_batch_is_given_up_record_by_record_and_no_other_with_it(what: str) -> None:
+    records = fetch_all((3, corrupt(what)), (5, batch({}, {"value": b"last"}, base=3)))
+    assert [record.offset for record in records] == [0, 1, 2, 3, 4]
+    assert [record.headers[:1] and record.headers[0][0] for record in records] == [UNDECODABLE] * 3 + [(), ()]
+    assert records[0].value is not None, "the bytes are kept"
+    assert records[-1].value == b"last"
+
+
+@given(st.binary(max_size=300), st.integers(0, 299))
+def test_no_bytes_raise_or_go_backwards(noise: bytes, place: int) -> None:
+    data = bytearray(batch({}, {"value": b"0" * 100}))
+    data[place : place + len(noise)] = noise
+    for _ in range(TRIES):
+        records = DecodedRecords(PLACE, BatchBytes(bytes(data)), [], 0, None, None, True, READ_UNCOMMITTED)
+        offsets = [record.offset for record in records]
+        assert offsets == sorted(offsets)
+        assert records.next_fetch_offset >= 0
 
 
 def test_what_comes_before_an_unreadable_batch_is_read_at_once() -> None:
