@@ -204,7 +204,7 @@ async def test_one_that_does_not_stop_is_killed_with_its_children(monkeypatch):
     await until(lambda: parent.last_line == "deaf")
     assert len(members(group)) == 2
     await parent.stop()
-    assert not members(group)
+    await until(lambda: not members(group))
 
 
 async def test_a_wrong_setting_is_final_and_its_sentence_is_told():
