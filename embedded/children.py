@@ -96,14 +96,19 @@ def installed(package: str) -> Path:
     return Path(found.submodule_search_locations[0])
 
 
+_chosen: set[int] = set()
+"""Ports that `free_port` has given away: their servers may not listen yet."""
+
+
 def free_port() -> int:
     """A TCP port of the loopback address that nothing listens on at this moment.
 
-    Chosen by chance below the ports that systems give to outgoing connections, so that hardly anybody
-    takes it before its server does.
+    Chosen by chance below the ports that systems give to outgoing connections, and never twice, so that
+    hardly anybody takes it before its server does.
     """
-    while port_is_taken(port := secrets.choice(range(20_000, 32_000))):
+    while (port := secrets.choice(range(20_000, 32_000))) in _chosen or port_is_taken(port):
         continue
+    _chosen.add(port)
     return port
 
 

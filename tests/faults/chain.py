@@ -7,7 +7,7 @@ reaches them. Every fifth order sets a timer in `worker`, which notes it too.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -20,8 +20,8 @@ from runtime.errors import is_outage
 from runtime.kafka import Records, Subscription
 from runtime.service import Service, run
 from runtime.settings import Settings, load_settings
-from runtime.transaction import Transaction, Transactions
-from schemas.event import Event
+from runtime.transaction import Handler, Transaction, Transactions
+from schemas.event import Event, EventData
 from schemas.scheduling import ProgrammeInfeasible
 from schemas.terms import Bilingual, Contact, PersonName
 from schemas.visits import MinistryPeople, ReasonPeople, RequestDeclined
@@ -51,14 +51,14 @@ TABLES: Mapping[str, str] = {
         CREATE TABLE refused (key text PRIMARY KEY);
         CREATE TABLE applied (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint, event uuid,
-            at timestamptz NOT NULL DEFAULT clock_timestamp());
+            extra text, at timestamptz NOT NULL DEFAULT clock_timestamp());
         CREATE TABLE rung (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint)
     """,
     "sink": """
         CREATE TABLE applied (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, n bigint, event uuid,
-            at timestamptz NOT NULL DEFAULT clock_timestamp())
+            extra text, at timestamptz NOT NULL DEFAULT clock_timestamp())
     """,
 }
 
@@ -67,7 +67,7 @@ LOCK = """
 INSERT INTO subject (key, last) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET last = excluded.last
 RETURNING EXISTS (SELECT FROM refused WHERE refused.key = $1) AS refused
 """
-APPLY = "INSERT INTO applied (key, n, event) VALUES ($1, $2, $3)"
+APPLY = "INSERT INTO applied (key, n, event, extra) VALUES ($1, $2, $3, $4)"
 RING = "INSERT INTO rung (key, n) VALUES ($1, $2)"
 
 FOCAL_POINTS = (Contact(name=PersonName(latin="Noor Example", arabic="نور مثال"), email="n@m.example"),)
@@ -113,13 +113,21 @@ async def work(tx: Transaction, event: Event[RequestDeclined]) -> None:
     await asyncio.sleep(float(os.environ.get(SLOW, "0")))
     if await tx.connection.fetchval(LOCK, event.subject, n):
         raise Refused
-    tx.write(APPLY, event.subject, n, event.id)
-    words = Bilingual(ar="لا", en=event.data.people.reason)
-    people = MinistryPeople(focal_points=FOCAL_POINTS)
-    answer = ProgrammeInfeasible(**FACTS, reasons=(words,), alternatives=(), people=people)
-    tx.emit(answer, subject=event.subject)
+    tx.write(APPLY, event.subject, n, event.id, getattr(event.data, "channel", None))
+    tx.emit(answer(event.data.people.reason), subject=event.subject)
     if n % BELL_EVERY == 0:
         await tx.remind("ring", f"{event.subject}#{n}", tx.now)
+
+
+def answered(words: str) -> ProgrammeInfeasible:
+    """What the worker says about an order."""
+    reasons = (Bilingual(ar="لا", en=words),)
+    people = MinistryPeople(focal_points=FOCAL_POINTS)
+    return ProgrammeInfeasible(**FACTS, reasons=reasons, alternatives=(), people=people)
+
+
+answer: Callable[[str], EventData] = answered
+"""Which a newer version puts in another way."""
 
 
 async def ring(tx: Transaction, place: str) -> None:
@@ -130,7 +138,11 @@ async def ring(tx: Transaction, place: str) -> None:
 
 async def arrive(tx: Transaction, event: Event[ProgrammeInfeasible]) -> None:
     """Note an order at the end of its way."""
-    tx.write(APPLY, event.subject, int(event.data.reasons[0].en.split()[0]), event.id)
+    tx.write(APPLY, event.subject, int(event.data.reasons[0].en.split()[0]), event.id, None)
+
+
+ARRIVALS: MutableMapping[type[EventData], Handler] = {ProgrammeInfeasible: arrive}
+"""What the sink handles, and how."""
 
 
 def _intake(settings: Settings) -> Service:
@@ -148,7 +160,7 @@ def _worker(settings: Settings) -> Service:
 
 
 def _sink(settings: Settings) -> Service:
-    return Service("sink", settings, {ProgrammeInfeasible: arrive})
+    return Service("sink", settings, ARRIVALS)
 
 
 SERVICES: Mapping[str, Callable[[Settings], Service]] = {
@@ -157,10 +169,14 @@ SERVICES: Mapping[str, Callable[[Settings], Service]] = {
 
 
 def serve(name: str) -> None:
-    """Run one service of the chain; what the environment names is broken or goes wrong in it."""
+    """Run one service of the chain; what the environment names is newer, broken or goes wrong in it."""
+    from tests.faults import newer  # noqa: PLC0415 -- it changes this module
+
     _observe(os.environ[ACTIVITY])
     if broken := os.environ.get(sabotage.VARIABLE):
         sabotage.SABOTAGES[broken]()
+    if contract := os.environ.get(newer.VARIABLE):
+        newer.CONTRACTS[contract]()
     if group := os.environ.get(GROUP):
         _join_group(group)
     if fault := points.read():

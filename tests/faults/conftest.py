@@ -15,7 +15,7 @@ from embedded import postgres as embedded_postgres
 from embedded.postgres import Postgres
 from tests.conftest import BROKERS, running_kafka
 from tests.faults.brokers import Breakable, InMemory, OneNode
-from tests.faults.lab import Lab, make_template, new_database
+from tests.faults.lab import HUNG_AFTER, Lab, make_template, new_database
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import Figures
 from tests.kafka.cluster import Cluster
@@ -24,11 +24,20 @@ from tests.kafka.proxy import Link
 LONG = os.environ.get("WAFD_FAULTS") == "long"
 """Whether to run what takes an hour: fifty kills a point, outages as long as the recipes say."""
 
+ENDS_WITHIN = 15.0 if LONG else HUNG_AFTER
+RESUMES_WITHIN = 5.0 if LONG else HUNG_AFTER
+"""Seconds from SIGTERM to the end, whatever happens around, and from a kill to the next work (median).
+
+The long version has a machine to itself; the short one runs where other things do, and must not hang.
+"""
+
 HERE = Path(__file__).parent
 COLUMNS = (
     "acknowledged", "injected", "duplicates", "lost", "doubled", "unexpected", "inversions", "stuck",
 )  # fmt: skip
 FIGURES: list[tuple[str, Figures, str]] = []
+
+BROKERS_OF_THIS_LENGTH = BROKERS if LONG else BROKERS[:1]
 
 on_both_brokers = pytest.mark.parametrize("lab", BROKERS, indirect=True)
 """For a test that runs on both in the short version, too."""
@@ -141,15 +150,6 @@ async def database_link(lab_postgres: Postgres) -> AsyncIterator[Link]:
 
 
 @pytest.fixture
-async def linked_lab(tmp_path: Path, open_lab: OpenLab, database_link: Link) -> AsyncIterator[Lab]:
-    """The chain on an embedded broker, its services behind `database_link`."""
-    server = await embedded_broker.start(tmp_path / "broker")
-    breakable = InMemory(server)
-    yield await open_lab(server.address, breakable, database_link)
-    await breakable.kill()
-
-
-@pytest.fixture
 async def embedded_lab(tmp_path: Path, open_lab: OpenLab) -> AsyncIterator[Lab]:
     """The chain on an embedded broker of its own."""
     server = await embedded_broker.start(tmp_path / "broker")
@@ -166,8 +166,31 @@ async def kafka_lab(lab_kafka: Cluster, open_lab: OpenLab) -> AsyncIterator[Lab]
     await lab_kafka.restore()
 
 
-@pytest.fixture(params=BROKERS if LONG else ["embedded"])
+@pytest.fixture
+async def linked_embedded_lab(tmp_path: Path, open_lab: OpenLab, database_link: Link) -> AsyncIterator[Lab]:
+    """The chain on an embedded broker, its services behind `database_link`."""
+    server = await embedded_broker.start(tmp_path / "broker")
+    breakable = InMemory(server)
+    yield await open_lab(server.address, breakable, database_link)
+    await breakable.kill()
+
+
+@pytest.fixture
+async def linked_kafka_lab(lab_kafka: Cluster, open_lab: OpenLab, database_link: Link) -> Lab:
+    """The chain on Apache Kafka, its services behind `database_link`."""
+    await emptied(lab_kafka)
+    return await open_lab(lab_kafka.address, OneNode(lab_kafka), database_link)
+
+
+@pytest.fixture(params=BROKERS_OF_THIS_LENGTH)
 def lab(request: pytest.FixtureRequest) -> Lab:
     """The chain: on each broker in turn in the long version, on the embedded one in the short one."""
-    made: Lab = request.getfixturevalue("kafka_lab" if request.param == "kafka" else "embedded_lab")
+    made: Lab = request.getfixturevalue(f"{request.param}_lab")
+    return made
+
+
+@pytest.fixture(params=BROKERS_OF_THIS_LENGTH)
+def linked_lab(request: pytest.FixtureRequest) -> Lab:
+    """The same with the services behind `database_link`."""
+    made: Lab = request.getfixturevalue(f"linked_{request.param}_lab")
     return made

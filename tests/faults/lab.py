@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -32,10 +33,12 @@ from tests.faults.oracle import Figures, Order, Stage, judge, repeated, worse
 
 PASSWORD: Final = "only-for-tests"
 TEMPLATE: Final = "lab_template"
-ENDS_WITHIN: Final = 15.0
-"""Seconds a service has after SIGTERM, whatever happens around it."""
+HUNG_AFTER: Final = 60.0
+"""Seconds after which a process that was asked to end is taken for hung, and killed."""
 
-DRAINED_WITHIN: Final = 30.0
+RESTS_AFTER: Final = 60.0
+"""Seconds without any movement after which nothing more is waited for."""
+
 NOTHING: Final[Mapping[str, str]] = {}
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 KEYS: Final = tuple(f"V-{number}" for number in range(16))
@@ -109,7 +112,7 @@ class Replica:
         began = time.monotonic()
         self.send(signal.SIGTERM)
         assert self._keeper is not None
-        _, late = await asyncio.wait({self._keeper}, timeout=ENDS_WITHIN + 5)
+        _, late = await asyncio.wait({self._keeper}, timeout=HUNG_AFTER)
         if late:
             self.send(signal.SIGKILL)
             await self._keeper
@@ -126,10 +129,13 @@ class Replica:
     @property
     def paused(self) -> bool:
         """Whether it stands still (SIGSTOP)."""
-        stat = Path(f"/proc/{self.pid}/stat")
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "T"
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it has just ended
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
 
-    async def until_paused(self, within: float = 30) -> None:
+    async def until_paused(self, within: float = 120) -> None:
         """Wait until it stands still."""
         async with asyncio.timeout(within):
             while not self.paused:
@@ -205,7 +211,7 @@ class Lab:
         """Every process of every service."""
         return [replica for replicas in self.replicas.values() for replica in replicas]
 
-    async def until_ready(self, within: float = 30) -> None:
+    async def until_ready(self, within: float = 120) -> None:
         """Wait until every process says that it is ready."""
         async with asyncio.timeout(within), httpx.AsyncClient(trust_env=False) as http:
             for replica in self.all_replicas:
@@ -230,7 +236,7 @@ class Lab:
                 await self.admin.close()
         self.admin.terminate()
 
-    async def drain(self, within: float = DRAINED_WITHIN) -> float:
+    async def drain(self, within: float = RESTS_AFTER) -> float:
         """Let the client finish and the chain come to rest; the seconds until then.
 
         Returns also when nothing has moved for a time: the verdict then says what is missing.
@@ -268,11 +274,18 @@ class Lab:
         first = await self.judge()
         await self.republish()
         before = self.duplicates
-        async with asyncio.timeout(DRAINED_WITHIN):
-            while self.duplicates < before + first.acknowledged or await self.stuck():
-                await asyncio.sleep(0.1)
-        await asyncio.sleep(0.3)
+        await self._until_repeated(before + 2 * first.acknowledged)  # at the worker and at the sink
         return worse(first, await self.judge()), drained
+
+    async def _until_repeated(self, times: int) -> None:
+        """Wait until so many deliveries were repetitions and nothing waits; fail when nothing moves."""
+        before, moved = -1, time.monotonic()
+        while (now := self.duplicates) < times or await self.stuck():
+            if now != before:
+                before, moved = now, time.monotonic()
+            assert time.monotonic() - moved < RESTS_AFTER, f"{now} of {times} repetitions arrived"
+            await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # until the last one is handled
 
     async def delays(self, keys: Collection[str], *, since: float = 0) -> list[float]:
         """Seconds from the intake to the sink of each order under ``keys`` placed ``since``, sorted."""
@@ -284,9 +297,14 @@ class Lab:
         )  # fmt: skip
         return [row["took"] for row in rows]
 
-    async def redrive(self, *keys: str) -> None:
-        """Ask for a redrive of keys in `worker`, as `wafd parked redrive` does."""
-        async with operating(self.admin_dsn, "worker") as transactions, transactions() as tx:
+    async def reached(self, table: str) -> Counter[str]:
+        """The number of the latest order of each key in a table."""
+        rows = await self.admin.fetch(f"SELECT key, max(n) AS n FROM {table} GROUP BY key")
+        return Counter({row["key"]: row["n"] for row in rows})
+
+    async def redrive(self, *keys: str, service: str = "worker") -> None:
+        """Ask for a redrive of keys in a service, as `wafd parked redrive` does."""
+        async with operating(self.admin_dsn, service) as transactions, transactions() as tx:
             await ask_redrive(tx, keys, "the lab", "tests")
 
     async def discard_poison(self) -> int:

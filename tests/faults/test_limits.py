@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +26,16 @@ from tests.faults.oracle import Verdict
 OLD_ROWS = 100_000 if LONG else 3_000
 """In each of the partitions that are swept."""
 
-SLOW_ORDERS = 1000 if LONG else 80
+SLOW = 0.14 if LONG else 0.05
+"""Seconds for an order: in the long version a batch of 50 takes longer than the session, which is 6 s."""
+
+FILLED, BACKLOG = (12_000, 12_000) if LONG else (10, 300)
+"""Orders after which consumers have fetched ahead as much as they may, and those that come then."""
+
+WORDS = 3900
+GROWS = 16 if LONG else 64
+"""MiB that a worker's memory may grow while the backlog does, in the long version by some 60 MB."""
+
 DISK = "192m"
 MEBIBYTE = 1 << 20
 
@@ -54,8 +64,19 @@ async def cramped(small_disk: Path) -> AsyncIterator[Postgres]:
 async def until_answered(lab: Lab, status: int, times: int) -> None:
     """Wait until the client got an answer so often."""
     wanted = lab.client.answers[status] + times
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while lab.client.answers[status] < wanted:
+            await asyncio.sleep(0.05)
+
+
+async def until_served_again(lab: Lab, server: Postgres) -> None:
+    """Wait for acknowledgements; start the server if it gave up, which it may do a moment later."""
+    wanted = lab.client.acknowledged + 50
+    async with asyncio.timeout(120):
+        while lab.client.acknowledged < wanted:
+            if server._process is not None and server._process.returncode is not None:
+                await server.stop()
+                await server.start()
             await asyncio.sleep(0.05)
 
 
@@ -78,10 +99,7 @@ async def test_a_full_disk_refuses_requests_and_loses_nothing(
         lab.injected = 1
         await until_answered(lab, 503, 20)
         filler.unlink()
-        if cramped._process is not None and cramped._process.returncode is not None:
-            await cramped.stop()  # it gave up, too
-            await cramped.start()
-        await lab.client.until_acknowledged(50)
+        await until_served_again(lab, cramped)
         figures, drained = await lab.settle()
         report(figures, drained=drained, refused=lab.client.answers[503])
         assert figures.verdict is Verdict.PASS
@@ -115,7 +133,7 @@ async def test_old_rows_are_swept_while_new_ones_are_written(embedded_lab: Lab, 
     await lab.client.until_acknowledged(100)
     for service in chain.SERVICES:
         await lab.admin.execute(f"UPDATE {service}.timer SET due_at = now() WHERE name = 'sweep'")
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while lab.injected < len(chain.SERVICES) * (len(outbox) + len(inbox)):
             lab.injected = sum(lab.logged(service).count("partition emptied") for service in chain.SERVICES)
             await asyncio.sleep(0.2)
@@ -134,22 +152,51 @@ async def test_old_rows_are_swept_while_new_ones_are_written(embedded_lab: Lab, 
 
 
 async def test_a_slow_handler_neither_grows_nor_loses_its_place(lab: Lab, report: Report) -> None:
+    lab.client.words = lambda _key, n: f"{n} {'x' * WORDS}"
+    lab.client.pause = 0 if LONG else 0.3
     await lab.start(intake=1, sink=1)
-    for _ in range(2):
-        await lab.add("worker", environment={chain.SLOW: "0.05"})
+    slow = {chain.SLOW: str(SLOW), "WAFD_KAFKA_SESSION_SECONDS": "6"}
+    replicas = [await lab.add("worker", environment=slow) for _ in range(2)]
     await lab.until_ready()
-    workers = [psutil.Process(replica.pid) for replica in lab.replicas["worker"]]
+    await until_shared(lab)
+    workers = [psutil.Process(replica.pid) for replica in replicas]
     assigned = lab.logged("worker").count("partitions assigned")
     lab.client.start()
-    await lab.client.until_acknowledged(10)
+    await lab.client.until_acknowledged(FILLED, within=600)
     before = [worker.memory_info().rss for worker in workers]
-    await lab.client.until_acknowledged(SLOW_ORDERS, within=300)
-    lab.injected = 1
-    drained = await lab.drain(within=SLOW_ORDERS * 0.1 + 30)
+    await lab.client.until_acknowledged(BACKLOG, within=600)
+    await until_batches(lab)
     grown = max(w.memory_info().rss - rss for w, rss in zip(workers, before, strict=True))
-    figures, _ = await lab.settle()
-    report(figures, drained=drained, grown_MiB=round(grown / MEBIBYTE))
-    assert figures.verdict is Verdict.PASS
-    assert grown < 64 * MEBIBYTE
+    behind = lab.client.acknowledged - await lab.admin.fetchval("SELECT count(*) FROM worker.applied")
     assert lab.logged("worker").count("partitions assigned") == assigned, "no rebalance"
+    assert lab.duplicates == 0, "nothing is read again and again"
+    for replica in replicas:  # what remains would take too long
+        replica.environment[chain.SLOW] = "0"
+        await replica.restart()
+    lab.injected = 1
+    figures, drained = await lab.settle()
+    report(figures, drained=drained, behind=behind, grown_MiB=round(grown / MEBIBYTE))
+    assert figures.verdict is Verdict.PASS
+    assert behind > BACKLOG // 4
+    assert grown < GROWS * MEBIBYTE
     assert not lab.crashes
+
+
+async def until_shared(lab: Lab) -> None:
+    """Wait until two workers have half of the partitions each."""
+    lines = lab.logged("worker").splitlines
+    async with asyncio.timeout(120):
+        while [line.count('"partitions": 3') for line in lines() if "assigned" in line][-2:] != [1, 1]:
+            await asyncio.sleep(0.1)
+
+
+async def until_batches(lab: Lab) -> None:
+    """Wait until both workers have handled the batch in hand and another one."""
+    begun = len(lab.activity("worker"))
+    async with asyncio.timeout(300):
+        while True:
+            lines = lab.activity("worker")[begun:]
+            handled = Counter(line.pid for line in lines if line.what == "handled")
+            if len(handled) == 2 and min(handled.values()) > 1:  # the first ones were under way
+                return
+            await asyncio.sleep(0.2)

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.faults.conftest import LONG, Report
-from tests.faults.lab import ENDS_WITHIN, Lab
+from tests.faults.conftest import ENDS_WITHIN, LONG, Report
+from tests.faults.lab import Lab
 from tests.faults.oracle import Verdict
 from tests.kafka.cluster import Cluster
 from tests.kafka.proxy import Link

@@ -6,17 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.lab import Lab, broken
+from tests.faults.lab import RESTS_AFTER, Lab, broken
 from tests.faults.oracle import Figures, Verdict
 
 KILLS = 2
+
+GIVEN_UP_AFTER = 4.0
+"""Seconds without movement; what was lost does not come."""
 
 
 def dying_at(point: str) -> Iterator[str]:
     return itertools.chain(itertools.repeat(f"{point}:3:kill", KILLS), itertools.repeat(""))
 
 
-async def figures_of(lab: Lab, name: str, where: str, faults: Iterator[str]) -> Figures:
+async def figures_of(
+    lab: Lab, name: str, where: str, faults: Iterator[str], rests_after: float = GIVEN_UP_AFTER
+) -> Figures:
     """Run the chain with one sabotaged service that suffers ``faults``."""
     for service in ("intake", "worker", "sink"):
         if service == where:
@@ -25,17 +30,17 @@ async def figures_of(lab: Lab, name: str, where: str, faults: Iterator[str]) -> 
             await lab.add(service)
     lab.client.start()
     await lab.client.until_acknowledged(100)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while len(lab.replicas[where][0].kills) < KILLS:
             await asyncio.sleep(0.05)
     await lab.client.until_acknowledged(20)
-    await lab.drain(within=4)
+    await lab.drain(within=rests_after)
     lab.injected = KILLS
     return await lab.judge()
 
 
 async def test_without_the_inbox_check_orders_are_applied_twice(embedded_lab: Lab) -> None:
-    found = await figures_of(embedded_lab, "no_inbox", "worker", dying_at("after_inbox_commit"))
+    found = await figures_of(embedded_lab, "no_inbox", "worker", dying_at("after_inbox_commit"), RESTS_AFTER)
     assert found.verdict is Verdict.FAIL
     assert found.doubled > 0
     assert found.lost == 0
@@ -63,7 +68,7 @@ async def test_a_relay_that_reads_above_the_last_sequence_misses_what_commits_la
     await embedded_lab.add("sink")
     embedded_lab.client.start()
     await embedded_lab.client.until_acknowledged(200)
-    await embedded_lab.drain(within=4)
+    await embedded_lab.drain(within=GIVEN_UP_AFTER if build else RESTS_AFTER)
     embedded_lab.injected = embedded_lab.client.acknowledged // 7
     found = await embedded_lab.judge()
     assert found.verdict is verdict
