@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from cli.target import SERVICES
@@ -24,7 +24,8 @@ from tests.kafka import cluster
 from tests.kafka.cluster import Cluster
 from tests.kafka.jars import KafkaUnavailable
 
-settings.register_profile("wafd", deadline=None)  # no test asserts wall-clock speed
+# No test asserts wall-clock speed, nor does one fail because its data took long to make.
+settings.register_profile("wafd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wafd")
 
 PASSWORD = "only-for-tests"

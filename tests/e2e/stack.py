@@ -21,7 +21,7 @@ from runtime.transaction import new_id
 from services.visits.clients import Role, add_client
 from tests.kafka.cluster import Cluster
 
-STARTS_WITHIN = 120
+STARTS_WITHIN = 240
 
 
 def request(name: str, **changes: Any) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Stack:
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
-        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 120)
         assert not alive, [child.cmdline() for child in alive]
 
     async def stop(self) -> int:
@@ -103,7 +103,7 @@ class Stack:
             {"Idempotency-Key": str(new_id())} if method == "POST" else {}
         )
         async with httpx.AsyncClient(base_url=self.ready["api"], timeout=30, trust_env=False) as http:
-            for _ in range(150):
+            for _ in range(600):
                 try:
                     answer = await http.request(method, path, json=body, headers=headers)
                 except httpx.TransportError:
@@ -129,7 +129,7 @@ class Stack:
 
     async def until_state(self, key: str, visit: str, *states: str) -> str:
         state = ""
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(240):
             while state not in states:
                 await asyncio.sleep(0.2)
                 state = await self.state(key, visit)
@@ -150,7 +150,7 @@ class Stack:
         """Wait until every notice of the visit's newest event of a type is settled; returns the notices."""
         notices = await self.connect("notifications")
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 while True:
                     rows = await notices.fetch(
                         "SELECT * FROM notice WHERE visit_id::text = $1 AND cause_type = $2",

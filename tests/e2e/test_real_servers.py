@@ -119,7 +119,7 @@ async def refusal(data: Path, *options: str) -> tuple[int, str]:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             out, err = await process.communicate()
     finally:
         if process.returncode is None:

@@ -30,7 +30,6 @@ async def empty_kafka(outside_kafka: Cluster | None) -> AsyncIterator[Cluster | 
         await outside_kafka.wipe()
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seconds", [0.0, 1.5])
 async def test_a_killed_system_finishes_every_acknowledged_request_once(
     tmp_path: Path, empty_kafka: Cluster | None, seconds: float

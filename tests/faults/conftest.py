@@ -14,6 +14,7 @@ from embedded import broker as embedded_broker
 from embedded import postgres as embedded_postgres
 from embedded.postgres import Postgres
 from tests.conftest import BROKERS, running_kafka
+from tests.faults import german
 from tests.faults.brokers import Breakable, InMemory, OneNode
 from tests.faults.lab import HUNG_AFTER, Lab, make_template, new_database
 from tests.faults.nursery import Nursery
@@ -156,6 +157,24 @@ async def embedded_lab(tmp_path: Path, open_lab: OpenLab) -> AsyncIterator[Lab]:
     breakable = InMemory(server)
     yield await open_lab(server.address, breakable)
     await breakable.kill()  # it takes its time to end otherwise, and keeps nothing anyway
+
+
+@pytest.fixture
+async def german_lab(tmp_path: Path, nursery: Nursery) -> AsyncIterator[Lab]:
+    """The chain on an embedded broker and on a PostgreSQL that speaks German."""
+    programs = german.programs()
+    if programs is None:
+        pytest.skip(f"no PostgreSQL with German translations in {german.PROGRAMS}: the embedded one has none")
+    broker = await embedded_broker.start(tmp_path / "broker")
+    async with german.german_postgres(tmp_path / "postgres", programs) as server:
+        await make_template(server)
+        async with new_database(server) as admin:
+            made = Lab(tmp_path, nursery, admin, broker.address, server.port)
+            made.broker = InMemory(broker)
+            await made.open()
+            yield made
+            await made.close()
+    await made.broker.kill()
 
 
 @pytest.fixture

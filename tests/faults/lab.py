@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -20,7 +20,6 @@ import httpx
 from pydantic import SecretStr
 
 from embedded.children import free_port
-from embedded.postgres import Postgres
 from runtime.database import migrate
 from runtime.incoming import HELD
 from runtime.operations import ask_redrive, discard, operating, republish
@@ -43,6 +42,14 @@ NOTHING: Final[Mapping[str, str]] = {}
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 KEYS: Final = tuple(f"V-{number}" for number in range(16))
 _numbers = itertools.count()
+
+
+class Server(Protocol):
+    """A database server."""
+
+    @property
+    def dsn(self) -> str:
+        """The superuser's DSN."""
 
 
 class Death(NamedTuple):
@@ -427,7 +434,7 @@ async def _ready(http: httpx.AsyncClient, port: int) -> bool:
         return False
 
 
-async def make_template(server: Postgres) -> None:
+async def make_template(server: Server) -> None:
     """Make the database that each lab's is cloned from."""
     maintenance = await asyncpg.connect(server.dsn)
     await maintenance.execute(f"CREATE DATABASE {TEMPLATE}")
@@ -441,7 +448,7 @@ async def make_template(server: Postgres) -> None:
 
 
 @asynccontextmanager
-async def new_database(server: Postgres) -> AsyncIterator[str]:
+async def new_database(server: Server) -> AsyncIterator[str]:
     """The superuser's DSN of a fresh database, dropped at the end."""
     name = f"lab_{next(_numbers)}"
     maintenance = await asyncpg.connect(server.dsn)

@@ -58,6 +58,17 @@ async def repeating(kafka: str) -> AsyncIterator[list[int]]:
 
 
 async def test_every_record_comes_up_to_five_times_and_to_several_at_once(lab: Lab, report: Report) -> None:
+    await survive_repetitions(lab, report)
+
+
+@pytest.mark.skipif(not LONG, reason="the same as above, in the long version only")
+async def test_every_record_comes_up_to_five_times_while_the_database_speaks_german(
+    german_lab: Lab, report: Report
+) -> None:
+    await survive_repetitions(german_lab, report)
+
+
+async def survive_repetitions(lab: Lab, report: Report) -> None:
     await lab.start()
     for group in ("-b", "-c"):  # each receives everything, and all share one inbox
         await lab.add("worker", environment={chain.GROUP: group})

@@ -40,12 +40,12 @@ async def start_parent(data: Path) -> tuple[asyncio.subprocess.Process, dict[str
         stdout=asyncio.subprocess.PIPE,
     )
     assert parent.stdout
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         lines = [await parent.stdout.readline(), await parent.stdout.readline()]  # a log line comes first
     return parent, json.loads(lines[1])
 
 
-async def gone(port: int, within: float = 10.0) -> None:
+async def gone(port: int, within: float = 60.0) -> None:
     async with asyncio.timeout(within):
         while port_is_taken(port):  # another process's port
             await asyncio.sleep(0.05)
@@ -177,11 +177,11 @@ async def test_the_broker_carries_records_in_order_to_a_group(broker):
         bootstrap_servers=broker.address,
         group_id="embedded-test",
         auto_offset_reset="earliest",
-        session_timeout_ms=2000,
+        session_timeout_ms=6000,
         heartbeat_interval_ms=500,
     )
     await consumer.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         received = [int((await consumer.getone()).value) for _ in range(20)]
     await consumer.stop()
     assert received == list(range(20))

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from embedded.children import free_port
 from runtime.timers import Timers
 from runtime.transaction import Transactions
 from schemas.event import Event, read_event
@@ -36,7 +37,7 @@ from tests.unit.notifications.events import (
     revised,
     submitted,
 )
-from tests.unit.notifications.mail_server import MailServer, free_port, mail_server
+from tests.unit.notifications.mail_server import MailServer, mail_server
 
 
 @dataclass

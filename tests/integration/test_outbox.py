@@ -46,11 +46,13 @@ async def published(broker: Broker, run: str) -> list[tuple[str, str]]:
     """(key, action) of the events whose key begins with ``run``, in order within a partition."""
     consumer = AIOKafkaConsumer("eventlog", bootstrap_servers=broker.address, auto_offset_reset="earliest")
     await consumer.start()
+    ends = await consumer.end_offsets(consumer.assignment())
     found = []
-    while batches := await consumer.getmany(timeout_ms=1000):
-        for records in batches.values():
-            pairs = [(r.key.decode(), json.loads(r.value)["data"]["action"]) for r in records]
-            found += [(key.removeprefix(run), action) for key, action in pairs if key.startswith(run)]
+    async with asyncio.timeout(60):
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                pairs = [(r.key.decode(), json.loads(r.value)["data"]["action"]) for r in records]
+                found += [(key.removeprefix(run), action) for key, action in pairs if key.startswith(run)]
     await consumer.stop()
     return found
 
@@ -63,8 +65,14 @@ def run() -> str:
 
 async def drain(relay: Relay) -> None:
     relay.stop()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await relay.run()
+
+
+async def until_published(open_: Transactions) -> None:
+    async with asyncio.timeout(60):
+        while await open_.pool.fetchval("SELECT count(*) FROM unpublished"):
+            await asyncio.sleep(0.05)
 
 
 async def test_events_of_a_key_are_published_in_the_order_of_their_commits(
@@ -164,12 +172,12 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over(
     running = [asyncio.create_task(relay.run()) for relay in relays]
     async with open_() as tx:
         tx.emit(acted("first"), subject=f"{run}a")
-    await asyncio.sleep(1.5)
+    await until_published(open_)
     relays[0].stop()
     await running[0]
     async with open_() as tx:
         tx.emit(acted("second"), subject=f"{run}a")
-    await asyncio.sleep(2)
+    await until_published(open_)
     relays[1].stop()
     await running[1]
     assert await published(broker, run) == [("a", "first"), ("a", "second")]
@@ -241,7 +249,7 @@ async def test_a_plan_that_was_made_on_an_empty_day_does_not_scan_it_when_it_is_
     await open_.pool.close()  # what its sessions counted is known when they end
     scans = "SELECT seq_scan FROM pg_stat_user_tables WHERE schemaname = 'eventlog' AND relname = $1"
     today = f"outbox_{slot(new_id(), OUTBOX_DAYS)}"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE usename = 'wafd_eventlog'"):
             await asyncio.sleep(0.05)
     assert await admin.fetchval(scans, today) < 10
@@ -273,7 +281,7 @@ async def test_a_relay_whose_leases_cannot_be_kept_does_not_go_on_as_if_all_were
         raise LookupError
 
     monkeypatch.setattr(relay.leases, "renew", broken)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(LookupError):
             await relay.run()
 

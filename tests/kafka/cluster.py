@@ -15,6 +15,7 @@ from tests.kafka.access import ADMIN, MECHANISM, PROTOCOL, Credentials, allow, r
 from tests.kafka.node import Node
 from tests.kafka.proxy import Link
 
+ELECTED_WITHIN = 60.0
 AUTHORIZER = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 
 
@@ -90,15 +91,20 @@ class Cluster:
             await link.stop()
 
     async def leader(self, topic: str, partition: int = 0) -> Node:
-        """The node that leads a partition."""
+        """The running node that leads a partition; waits until one is elected."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.internal_address)
         await admin.start()
         try:
-            ((described,)) = await admin.describe_topics([topic])
+            async with asyncio.timeout(ELECTED_WITHIN):
+                while True:
+                    (described,) = await admin.describe_topics([topic])
+                    leaders = {part["partition"]: part["leader"] for part in described["partitions"]}
+                    for node in self.nodes:
+                        if node.runs and node.number == leaders.get(partition):
+                            return node
+                    await asyncio.sleep(0.1)
         finally:
             await admin.close()
-        found = next(p["leader"] for p in described["partitions"] if p["partition"] == partition)
-        return next(node for node in self.nodes if node.number == found)
 
     async def create_topics(self, *names: str, partitions: int = 6) -> None:
         """Create topics on all nodes. Raises KafkaError."""

@@ -17,8 +17,8 @@ from embedded.directory import open_log
 from tests.kafka.jars import classpath, java
 from tests.kafka.proxy import Link
 
-STARTS_WITHIN: Final = 60.0
-STOPS_WITHIN: Final = 10.0
+STARTS_WITHIN: Final = 120.0
+STOPS_WITHIN: Final = 30.0
 LOGGING: Final = Path(__file__).parent / "log4j2.properties"
 CLUSTER_ID: Final = "wafd-tests-wafd-testsw"
 """22 characters of base64url, as the format wants it."""

@@ -50,7 +50,7 @@ def topic() -> str:
 @asynccontextmanager
 async def producing(client: Client) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(
-        **client, acks="all", enable_idempotence=False, request_timeout_ms=5000, retry_backoff_ms=100
+        **client, acks="all", enable_idempotence=False, request_timeout_ms=30_000, retry_backoff_ms=100
     )
     try:
         await producer.start()
@@ -80,7 +80,7 @@ async def held(client: Client, topic: str) -> set[bytes]:
     async with consuming(client, topic) as consumer:
         unread = sum((await consumer.end_offsets(consumer.assignment())).values())
         found: list[bytes] = []
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(found) < unread:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found += [record.value for record in records]
@@ -105,7 +105,7 @@ async def test_a_paused_node_answers_when_it_is_resumed(node: Cluster, topic: st
         await asyncio.sleep(1)
         assert not sent.done()
         node.nodes[0].resume()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await sent
     assert await held(node.client(), topic) == {b"before", b"meanwhile"}
 
@@ -121,7 +121,7 @@ async def test_clients_are_cut_off_by_the_link_while_the_node_runs(node: Cluster
         assert not sent.done()
         await node.nodes[0].wait_ready()
         await link.heal()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await sent
 
 
@@ -144,7 +144,7 @@ async def test_of_three_nodes_the_leader_may_be_killed_without_loss(
             if number == 30:
                 leader = await kafka_cluster.leader(topic)
                 await leader.kill()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 while True:
                     try:
                         await producer.send_and_wait(topic, b"%d" % number)
@@ -183,8 +183,8 @@ async def test_who_has_no_rule_or_the_wrong_password_is_refused(secured: Cluster
 
 
 async def read_in_group(client: Client, group: str, *topics: str) -> None:
-    async with consuming(client, *topics, group_id=group, session_timeout_ms=2000) as consumer:
-        async with asyncio.timeout(20):
+    async with consuming(client, *topics, group_id=group) as consumer:
+        async with asyncio.timeout(60):
             while not consumer.assignment():
                 await consumer.getmany(timeout_ms=100)
         await consumer.getmany(timeout_ms=200)

@@ -1,7 +1,6 @@
 """A real SMTP server for the tests, which answers what a test says."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
@@ -9,6 +8,8 @@ from email.message import EmailMessage
 from email.policy import default
 
 from aiosmtpd.controller import Controller
+
+from embedded.children import free_port
 
 
 class MailServer:
@@ -60,9 +61,3 @@ def mail_server() -> Iterator[tuple[MailServer, int]]:
         yield handler, controller.port
     finally:
         controller.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -11,12 +11,13 @@ from email.policy import default
 import pytest
 from icalendar import Calendar
 
+from embedded.children import free_port
 from services.notifications.domain import notices_of
 from services.notifications.invitation import Invitation, Organiser, invitation
 from services.notifications.mail import Delayed, Mail, Post, Refused, Sender, compose, post
 from services.notifications.render import Letter, letter
 from tests.unit.notifications.events import NOW, OFFICE, VISIT, cancelled, event, proposed
-from tests.unit.notifications.mail_server import MailServer, free_port, mail_server
+from tests.unit.notifications.mail_server import MailServer, mail_server
 
 SENDER = Sender("visits@centre.example", "المركز الإقليمي", "protocol@centre.example", "centre.example")
 LETTER = Letter("Your visit – V-2026-000017", "Good day\n", "<p>Good day</p>")
@@ -181,9 +182,9 @@ async def test_a_server_that_refuses_the_centre_itself_loses_no_notice(server):
 
 async def test_a_server_that_took_the_message_and_does_not_part_has_taken_it(server):
     handler, way = server
-    handler.seconds_to_part = 5
+    handler.seconds_to_part = 60
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await _deliver(way, _mail())
 
     assert len(handler.taken) == 1
@@ -214,16 +215,16 @@ async def test_neither_the_connection_nor_the_whole_delivery_is_waited_for_longe
         way = Post("127.0.0.1", silent.getsockname()[1], tls=False, start_tls="offered")
         way = replace(way, connect_seconds=connect_seconds, seconds=seconds)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(9):
             with pytest.raises(Delayed, match="cannot be reached"):
                 await _deliver(way, _mail())
 
 
 async def test_a_server_that_takes_its_time_over_a_message_is_waited_for(server):
     handler, way = server
-    handler.seconds_to_answer = 0.5
+    handler.seconds_to_answer = 3
 
-    await _deliver(replace(way, connect_seconds=0.3), _mail())
+    await _deliver(replace(way, connect_seconds=2.5), _mail())
 
     assert len(handler.taken) == 1
 
