@@ -54,8 +54,9 @@ class Client:
     ports: Callable[[], Sequence[int]]
     """Where intake processes listen at the moment."""
     keys: Sequence[str]
-    pause: float = 0.0
-    """Seconds between an acknowledgement and the next order of the key."""
+    pause: float = 0.05
+    """Seconds between an acknowledgement and the next order of the key; the client is not to take the
+    machine from those it tests."""
     words: Callable[[str, int], str] = field(default=lambda _key, n: str(n))
     answers: Counter[int] = field(default_factory=Counter)
     """How often each status was answered; 0 stands for no answer."""

@@ -16,9 +16,6 @@ from tests.faults.oracle import Verdict
 KILLS = int(os.environ.get("WAFD_FAULTS_KILLS", "50")) if LONG else 1
 """For each process and point."""
 
-PAUSE = 0.05
-"""Seconds between the orders of a key: the machine is to be busy with restarts, not with orders alone."""
-
 EVERY_POINT = {
     "intake": [
         "before_request_commit", "after_request_commit", "before_send", "amid_send", "before_mark",
@@ -61,7 +58,6 @@ async def test_what_was_acknowledged_survives_kills(
 ) -> None:
     for service in ("intake", "worker", "sink"):
         await lab.add(service, deaths(points.get(service, ()), KILLS))
-    lab.client.pause = PAUSE
     lab.client.start()
     expected = {service: len(points[service]) * KILLS for service in points}
     async with asyncio.timeout(60 + max(expected.values()) * 20):

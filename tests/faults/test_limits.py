@@ -29,12 +29,12 @@ OLD_ROWS = 100_000 if LONG else 3_000
 SLOW = 0.14 if LONG else 0.05
 """Seconds for an order: in the long version a batch of 50 takes longer than the session, which is 6 s."""
 
-FILLED, BACKLOG = (12_000, 12_000) if LONG else (10, 300)
+FILLED, BACKLOG = (10_000, 6_000) if LONG else (10, 300)
 """Orders after which consumers have fetched ahead as much as they may, and those that come then."""
 
 WORDS = 3900
 GROWS = 16 if LONG else 64
-"""MiB that a worker's memory may grow while the backlog does, in the long version by some 60 MB."""
+"""MiB that a worker's memory may grow while the backlog does, in the long version by some 30 MB."""
 
 DISK = "192m"
 MEBIBYTE = 1 << 20

@@ -12,7 +12,7 @@ from tests.kafka.cluster import Cluster
 from tests.kafka.proxy import Link
 
 LASTS = 10.0 if LONG else 1.0
-ROUNDS = 3 if LONG else 1
+ROUNDS = 2 if LONG else 1
 
 
 async def delay(link: Link) -> None:

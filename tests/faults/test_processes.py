@@ -9,7 +9,7 @@ from tests.faults.conftest import ENDS_WITHIN, LONG, Report
 from tests.faults.lab import KEYS, Lab, Replica
 from tests.faults.oracle import Verdict
 
-PAUSE = 25.0 if LONG else 4.0
+PAUSE = 10.0 if LONG else 4.0
 """Seconds: longer than a relay's lease and a consumer's session."""
 
 LONG_PAUSE = 130.0 if LONG else PAUSE
