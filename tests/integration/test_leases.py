@@ -105,12 +105,12 @@ async def test_relays_share_the_shards_and_those_of_one_that_ends_go_to_the_othe
     await until(lambda: len(first.leases.shards) == len(second.leases.shards) == SHARDS // 2)
     assert not set(first.leases.shards) & set(second.leases.shards)
     await emit(open_, range(100), keys=40)
-    await until(lambda: len(broker.published) == 100)
+    await until(lambda: len(broker.published) >= 100)
     assert {name for name, *_ in broker.published} == {"first", "second"}
     first.stop()
     await until(lambda: len(second.leases.shards) == SHARDS)
     await emit(open_, range(100, 140), keys=40)
-    await until(lambda: len(broker.published) == 140)
+    await until(lambda: len({action for *_, action in broker.published}) == 140)
     for key in range(40):
         expected = [str(n) for n in range(140) if n % 40 == key]
         assert broker.first_occurrences(f"key-{key}") == expected

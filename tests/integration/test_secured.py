@@ -7,7 +7,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiosmtpd.controller import Controller
 
 from cli.target import SERVICES
 from embedded.children import free_port
@@ -16,7 +15,7 @@ from runtime.settings import KafkaSettings, load_settings
 from tests.conftest import Database, running_kafka
 from tests.integration.test_service import environment, serve, until_ready
 from tests.kafka.cluster import Cluster
-from tests.unit.notifications.mail_server import MailServer
+from tests.unit.notifications.mail_server import MailServer, new_controller
 
 pytestmark = pytest.mark.kafka
 
@@ -31,7 +30,7 @@ async def test_the_services_work_together_each_as_its_own_user(
     secured: Cluster, database: Database, tmp_path: Path
 ) -> None:
     running = []
-    mailbox = Controller(MailServer(), hostname="127.0.0.1", port=free_port())
+    mailbox = new_controller(MailServer(), free_port())
     mailbox.start()  # without one, notifications is not ready
     ports = {service: free_port() for service in SERVICES}
     for service in SERVICES:

@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiosmtpd.controller import Controller
 from faststream import AckPolicy
 from prometheus_client import CollectorRegistry
 
@@ -19,7 +18,7 @@ from embedded.children import free_port
 from runtime.kafka import Records, Subscription, ensure_topics
 from runtime.settings import Settings
 from tests.conftest import Broker, Database
-from tests.unit.notifications.mail_server import MailServer
+from tests.unit.notifications.mail_server import MailServer, new_controller
 
 CENTRE = Path(__file__).parents[2] / "examples" / "centre.yaml"
 
@@ -167,7 +166,7 @@ async def test_a_mail_server_that_is_away_is_told_by_health_and_metrics_until_it
     port, smtp = free_port(), free_port()
     env = environment(database, broker, "notifications", port) | {"WAFD_SMTP": f"smtp://127.0.0.1:{smtp}"}
     process = await serve("notifications", env)
-    mailbox = Controller(MailServer(), hostname="127.0.0.1", port=smtp)
+    mailbox = new_controller(MailServer(), smtp)
     try:
         async with asyncio.timeout(120):
             while not any("mail cannot be sent since" in problem for problem in (await health(port))[1]):

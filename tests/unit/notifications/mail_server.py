@@ -51,11 +51,16 @@ class MailServer:
         return "221 Bye"
 
 
+def new_controller(handler: MailServer, port: int) -> Controller:
+    """Listens on ``port`` of the loopback address once it is started, however long its thread takes."""
+    return Controller(handler, hostname="127.0.0.1", port=port, ready_timeout=60)
+
+
 @contextmanager
 def mail_server() -> Iterator[tuple[MailServer, int]]:
     """Listens on a free loopback port."""
     handler = MailServer()
-    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
+    controller = new_controller(handler, free_port())
     controller.start()
     try:
         yield handler, controller.port
