@@ -54,7 +54,7 @@ class Client:
     ports: Callable[[], Sequence[int]]
     """Where intake processes listen at the moment."""
     keys: Sequence[str]
-    pause: float = 0.05
+    pause: float = 0.1
     """Seconds between an acknowledgement and the next order of the key; the client is not to take the
     machine from those it tests."""
     words: Callable[[str, int], str] = field(default=lambda _key, n: str(n))

@@ -126,7 +126,9 @@ async def test_a_database_that_is_away_parks_nothing(
     await load(lab)
     (worker,) = lab.replicas["worker"]
     worker.send(signal.SIGSTOP)
+    lab.client.pause = 0
     await lab.client.until_acknowledged(WAITING, within=600)
+    lab.client.pause = 0.1
     await database_link.cut()
     worker.send(signal.SIGCONT)
     lab.injected += 1
