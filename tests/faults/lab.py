@@ -427,6 +427,11 @@ def rings(order: Order) -> bool:
     return order[1] % BELL_EVERY == 0
 
 
+def p99(delays: Sequence[float]) -> float:
+    """Of sorted delays the one that one in a hundred exceeds."""
+    return delays[int(len(delays) * 0.99)]
+
+
 async def _ready(http: httpx.AsyncClient, port: int) -> bool:
     try:
         return (await http.get(f"http://127.0.0.1:{port}/health/ready", timeout=5)).is_success

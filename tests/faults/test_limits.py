@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -19,7 +20,7 @@ from runtime.transaction import clock
 from tests.faults import chain
 from tests.faults.brokers import InMemory
 from tests.faults.conftest import LONG, Report
-from tests.faults.lab import Lab, make_template, new_database
+from tests.faults.lab import KEYS, Lab, make_template, new_database, p99
 from tests.faults.nursery import Nursery
 from tests.faults.oracle import Verdict
 
@@ -131,6 +132,7 @@ async def test_old_rows_are_swept_while_new_ones_are_written(embedded_lab: Lab, 
     await lab.start()
     lab.client.start()
     await lab.client.until_acknowledged(100)
+    swept_at = time.time()
     for service in chain.SERVICES:
         await lab.admin.execute(f"UPDATE {service}.timer SET due_at = now() WHERE name = 'sweep'")
     async with asyncio.timeout(300):
@@ -139,7 +141,8 @@ async def test_old_rows_are_swept_while_new_ones_are_written(embedded_lab: Lab, 
             await asyncio.sleep(0.2)
     await lab.client.until_acknowledged(100)
     figures, drained = await lab.settle()
-    report(figures, drained=drained)
+    delays = await lab.delays(KEYS, since=swept_at)
+    report(figures, drained=drained, p99_meanwhile=p99(delays))
     assert figures.verdict is Verdict.PASS
     assert set(lab.client.answers) == {202}
     for service in chain.SERVICES:

@@ -18,7 +18,7 @@ from schemas.event import EVENTS, topic_of
 from tests.contracts.messages import goldens
 from tests.faults import chain, poison
 from tests.faults.conftest import LONG, Report
-from tests.faults.lab import KEYS, Lab
+from tests.faults.lab import KEYS, Lab, p99
 from tests.faults.oracle import Verdict
 
 ORDERS = 2000 if LONG else 120
@@ -95,10 +95,6 @@ async def test_what_commits_late_with_a_lower_sequence_is_published(lab: Lab, re
     figures, drained = await lab.settle()
     report(figures, drained=drained)
     assert figures.verdict is Verdict.PASS
-
-
-def p99(delays: list[float]) -> float:
-    return delays[int(len(delays) * 0.99)]
 
 
 async def test_poison_holds_its_own_key_and_no_other(lab: Lab, report: Report) -> None:
