@@ -9,7 +9,8 @@ from hijridate import Gregorian
 from holidays.countries.bahrain import Bahrain
 
 from schemas.terms import Bilingual, DateWindow
-from services.scheduling.centre import Centre, OfficialHoliday, Weekday, WorkingDay
+from services.scheduling.centre import Break, Centre, OfficialHoliday, PrayerBreak, Weekday, WorkingDay
+from services.scheduling.prayer import prayer_time
 
 RAMADAN = 9
 _ENGLISH = {
@@ -30,6 +31,13 @@ class Interval:
 
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, order=True)
+class Booked(Interval):
+    """A span in which a resource has a part in another visit's session, in the venue of that code."""
+
+    venue: str
 
 
 def closed_because(centre: Centre, day: date) -> Bilingual | None:
@@ -69,14 +77,22 @@ def local(centre: Centre, day: date, moment: time) -> datetime:
 
 
 def _without_breaks(centre: Centre, day: date, working: WorkingDay) -> Iterator[Interval]:
-    free_from = working.hours.start
-    for pause in sorted(working.breaks, key=lambda pause: pause.start):
-        until = min(pause.start, working.hours.end)
+    free_from, closing = (local(centre, day, moment) for moment in (working.hours.start, working.hours.end))
+    for pause in sorted(_span(centre, day, one) for one in working.breaks):
+        until = min(pause.start, closing)
         if free_from < until:
-            yield Interval(local(centre, day, free_from), local(centre, day, until))
+            yield Interval(free_from, until)
         free_from = max(free_from, pause.end)
-    if free_from < working.hours.end:
-        yield Interval(local(centre, day, free_from), local(centre, day, working.hours.end))
+    if free_from < closing:
+        yield Interval(free_from, closing)
+
+
+def _span(centre: Centre, day: date, pause: Break | PrayerBreak) -> Interval:
+    if isinstance(pause, Break):
+        return Interval(local(centre, day, pause.start), local(centre, day, pause.end))
+    assert centre.position is not None  # noqa: S101 -- the master data were refused otherwise
+    start = prayer_time(pause.prayer, centre.position, day)
+    return Interval(start, start + timedelta(minutes=pause.minutes))
 
 
 def _overrules(official: OfficialHoliday, computed_name: str, day: date) -> bool:

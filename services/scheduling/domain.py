@@ -8,7 +8,8 @@ from typing import Literal
 from schemas.terms import Bilingual, DateWindow, Rank, VisitKind
 from schemas.visits import Needs
 from services.scheduling.calendar import free_intervals
-from services.scheduling.centre import Centre, Gender, Person, Role, Venue
+from services.scheduling.catalogue import Role
+from services.scheduling.centre import Centre, Gender, Person, Venue
 
 WELCOME_MINUTES = 30
 CLOSING_MINUTES = 30

@@ -18,7 +18,7 @@ from services.scheduling.reasons import (
     standing_faults,
     too_much,
 )
-from services.scheduling.solver import is_feasible, looked_at, search, versions
+from services.scheduling.solver import in_window, is_feasible, looked_at, search, versions
 
 WHOLE_ANSWER = 1.5
 """An infeasible request may take this many times the time of a search: reasons and alternatives, too."""
@@ -40,6 +40,27 @@ def solve(problem: Problem, clock: Clock = time.monotonic) -> Solution | Infeasi
             return found
         reasons = _reasons(problem, budget.share(1 + KINDS), in_time=found.in_time)
     return Infeasible(reasons, alternatives(problem, faults, budget))
+
+
+def offers(
+    problem: Problem, count: int = 3, clock: Clock = time.monotonic
+) -> tuple[Solution, ...] | Infeasible:
+    """Up to ``count`` programmes on different days, windows by preference; or why there is none.
+
+    Takes as long as `solve`, and ``problem.seconds`` besides when nothing was found.
+    """
+    budget = Budget.of(problem.seconds, clock)
+    windows, found = problem.needs.windows, dict[tuple[date, ...], Solution]()
+    if not standing_faults(problem.needs, problem.centre):
+        for number, window in enumerate(windows):
+            for solution in in_window(problem, window, budget.share(len(windows) - number)):
+                found.setdefault(solution.days, solution)
+                if len(found) == count:
+                    return tuple(found.values())
+    if found:
+        return tuple(found.values())
+    outcome = solve(problem, clock)
+    return (outcome,) if isinstance(outcome, Solution) else outcome
 
 
 def _reasons(problem: Problem, budget: Budget, *, in_time: bool) -> tuple[Bilingual, ...]:

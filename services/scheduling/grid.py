@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from services.scheduling.calendar import Interval, free_intervals
-from services.scheduling.centre import QUARTER, Centre, Hours
+from services.scheduling.catalogue import QUARTER, Hours
+from services.scheduling.centre import Centre
 
 _STEP = timedelta(minutes=QUARTER)
 

@@ -1,5 +1,6 @@
 """Finds the best programme for a problem within its time; runs in the worker process."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -57,14 +58,21 @@ def search(problem: Problem, budget: Budget) -> Solution | NotFound:
 def _search_window(problem: Problem, window: DateWindow, budget: Budget) -> Solution | NotFound:
     if budget.is_spent:
         return NotFound(in_time=False)
+    for solution in in_window(problem, window, budget):
+        return solution
+    return NotFound(in_time=not budget.is_spent)
+
+
+def in_window(problem: Problem, window: DateWindow, budget: Budget) -> Iterator[Solution]:
+    """The best programme of each run of days of a window that admits one, until the budget is spent."""
     sessions = sessions_wanted(problem.needs, problem.centre)
     for days in looked_at(runs_of_days(problem.centre, window, problem.needs, problem.now)):
         for version in versions(problem, sessions):
-            if solution := place(problem, version, days, budget):
-                return solution
             if budget.is_spent:
-                return NotFound(in_time=False)
-    return NotFound(in_time=True)
+                return
+            if solution := place(problem, version, days, budget):
+                yield solution
+                break
 
 
 def looked_at(runs: tuple[tuple[date, ...], ...]) -> tuple[tuple[date, ...], ...]:
