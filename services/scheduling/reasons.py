@@ -60,7 +60,7 @@ def _room_faults(needs: Needs, centre: Centre) -> Iterator[Bilingual]:
                 )
         return
     size, wanted = needs.size, ", ".join(needs.access_needs)
-    largest = max((venue.capacity for venue in centre.venues if venue.kind != "site"), default=0)
+    largest = max((venue.capacity for venue in centre.venues if venue.kind in {"meeting", "hall"}), default=0)
     if size > largest:
         yield _say(
             f"الوفد مكون من {size} شخصا، وأكبر قاعة تتسع لـ {largest}.",

@@ -100,7 +100,9 @@ def test_a_half_day_keeps_the_briefing_that_a_site_asks_for():
 
 def test_a_study_visit_leaves_nothing_out():
     asked = problem()
-    assert versions(asked, sessions_wanted(asked.needs, CENTRE, DAYS)) == (sessions_wanted(asked.needs, CENTRE, DAYS),)
+    assert versions(asked, sessions_wanted(asked.needs, CENTRE, DAYS)) == (
+        sessions_wanted(asked.needs, CENTRE, DAYS),
+    )
 
 
 def window(first: str, last: str) -> DateWindow:
