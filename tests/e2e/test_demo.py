@@ -75,9 +75,11 @@ async def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path) -> No
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "cli.main", "demo", f"--data={data}", stderr=asyncio.subprocess.DEVNULL
     )
+    children: list[psutil.Process] = []
     async with asyncio.timeout(120):
-        while not (children := psutil.Process(process.pid).children(recursive=True)):
+        while not (children and (data / "postgres.log").exists()):
             await asyncio.sleep(0.05)
+            children = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     await process.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, children, 120)
