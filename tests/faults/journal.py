@@ -93,7 +93,8 @@ class Client:
                 await asyncio.sleep(0.02)
 
     async def _order(self) -> None:
-        limits = httpx.Limits(max_connections=len(self.keys) + 5)
+        # Connections are given up before the server closes them: a request on a closed one has no answer.
+        limits = httpx.Limits(max_connections=len(self.keys) + 5, keepalive_expiry=1)
         async with (
             httpx.AsyncClient(timeout=ANSWERED_WITHIN, trust_env=False, limits=limits) as http,
             asyncio.TaskGroup() as tasks,
