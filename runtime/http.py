@@ -1,5 +1,6 @@
 """The HTTP side of every service: health, metrics, and a correlation id for each request."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
@@ -70,18 +71,22 @@ class Correlated:
         if scope["type"] != "http" or scope["path"].startswith(QUIET):
             await self._app(scope, receive, send)
             return
-        id_, began, status = new_id(), time.perf_counter(), 500
+        id_, began, status, begun = new_id(), time.perf_counter(), 500, False
 
         async def send_marked(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 message["headers"] = [*message["headers"], (b"x-correlation-id", str(id_).encode())]
             await send(message)
 
         with self._bound(id_, scope):
             try:
                 await self._app(scope, receive, send_marked)
+            except asyncio.CancelledError:
+                if begun:
+                    raise
+                await _away()(scope, receive, send_marked)
             finally:
                 milliseconds = round((time.perf_counter() - began) * 1000, 1)
                 log.info("request answered", status=status, milliseconds=milliseconds)
@@ -95,6 +100,15 @@ class Correlated:
                 yield
         finally:
             correlation.reset(token)
+
+
+def _away() -> JSONResponse:
+    """What a request is told that the end of its process cut short: it may be sent again."""
+    problem = {
+        "type": "about:blank", "title": "Service unavailable", "status": 503,
+        "detail": "the service is being stopped: send the request again",
+    }  # fmt: skip
+    return JSONResponse(problem, 503, {"Retry-After": "5"}, "application/problem+json")
 
 
 def add_health(
