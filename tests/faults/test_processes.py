@@ -51,6 +51,8 @@ async def test_services_of_two_versions_are_restarted_one_process_after_the_othe
     for contract in ("field", "") * ROUNDS:  # everything is upgraded, then rolled back
         await until_versions_met(lab)
         for replica in lab.all_replicas:
+            if replica.environment.get(newer.VARIABLE, "") == contract:
+                continue
             replica.environment[newer.VARIABLE] = contract
             await lab.client.until_acknowledged(10)
             ended.append(await replica.restart())
