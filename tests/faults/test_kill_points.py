@@ -16,7 +16,7 @@ from tests.faults.oracle import Verdict
 KILLS = int(os.environ.get("WAFD_FAULTS_KILLS", "50")) if LONG else 1
 """For each process and point."""
 
-PAUSE = 0.3
+PAUSE = 0.3 if LONG else 0.1
 """Seconds between the orders of a key: they go on coming while an intake that dies amid each first send
 publishes hardly any."""
 
