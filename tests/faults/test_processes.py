@@ -50,6 +50,7 @@ async def test_services_of_two_versions_are_restarted_one_process_after_the_othe
     ended = []
     for contract in ("field", "") * ROUNDS:  # everything is upgraded, then rolled back
         await until_versions_met(lab)
+        await lab.until_ready()  # one that is only starting would not know the signal
         for replica in lab.all_replicas:
             if replica.environment.get(newer.VARIABLE, "") == contract:
                 continue
@@ -57,7 +58,6 @@ async def test_services_of_two_versions_are_restarted_one_process_after_the_othe
             await lab.client.until_acknowledged(10)
             ended.append(await replica.restart())
             lab.injected += 1
-            await lab.until_ready()
     figures, drained = await lab.settle()
     report(figures, drained=drained, ended=max(ended))
     assert figures.verdict is Verdict.PASS
