@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import combinations, product
 
-from services.scheduling.candidates import Choice, Desk, Option, premises, way
+from services.scheduling.candidates import Choice, Desk, Option
 from services.scheduling.domain import HALF_DAY_MINUTES, is_half_day
 from services.scheduling.goals import GoalName, Placed, Prices, costs
 from services.scheduling.grid import bits, quarters
 from services.scheduling.problem import Problem
+from services.scheduling.ways import premises, way
 
 TRIED = 4
 """Of each part, the people tried at one start: the cheapest."""
@@ -29,11 +30,9 @@ def greedy(problem: Problem, desk: Desk) -> tuple[Placed, ...] | None:
     return tuple(sorted(programme, key=lambda one: (one.start, one.session.key)))
 
 
-def _in_turn(choice: Choice) -> tuple[int, int]:
-    """What has begun or is pinned, the welcome, what prepares, what is prepared, and the closing."""
-    session = choice.session
-    stage = 0 if session.kind == "welcome" else 3 if session.kind == "closing" else 2 if session.after else 1
-    return (0 if choice.fixed else 1, stage)
+def _in_turn(choice: Choice) -> tuple[int, int, int]:
+    """What has begun or is pinned, then by stage, and what prepares before what is prepared."""
+    return (0 if choice.fixed else 1, choice.session.stage, 1 if choice.session.after else 0)
 
 
 def _cheapest(
@@ -110,7 +109,7 @@ def _apart(desk: Desk, one: Placed, other: Placed) -> bool:
     if not meet and one.venue != other.venue and not {*one.everybody} & {*other.everybody}:
         return True
     first, second = sorted((one, other), key=lambda placed: placed.start)
-    if meet and (second.session.kind == "welcome" or first.session.kind == "closing"):
+    if meet and first.session.stage > second.session.stage:
         return False
     gap = way(desk.grid.centre, first.venue, second.venue)
     return second.start >= _end(first) + gap
