@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -27,6 +28,7 @@ from services.scheduling import store
 from services.scheduling.centre import Centre
 from services.scheduling.centre_file import BadCentre, load_centre
 from services.scheduling.handlers import PLAN, Office
+from services.scheduling.http import routes
 from services.scheduling.worker import SolverProcess
 
 log = structlog.get_logger()
@@ -37,6 +39,7 @@ class SchedulingSettings(Settings):
 
     centre: Path = Field(description="the YAML file of the Centre's master data")
     solver_seconds: float = Field(default=5, gt=0, le=600, description="time limit of one search")
+    body_limit: int = Field(default=262_144, ge=1024, description="bytes that a request's body may have")
     answer_days: int = Field(default=7, ge=1, le=90, description="days that a ministry has to answer")
 
 
@@ -79,6 +82,7 @@ def service() -> Service:
             VisitConfirmed: office.release_programme,
         },
         timers={PLAN: office.propose_programme},
+        routes=partial(routes, centre=centre, body_limit=settings.body_limit),
         lifespan=lifespan,
         ready=ready,
     )
