@@ -10,6 +10,10 @@ LOCK TABLE centre IN SHARE ROW EXCLUSIVE MODE
 -- The master data that were loaded last.
 SELECT revision, content_hash FROM centre ORDER BY revision DESC LIMIT 1
 
+-- name: current_centre
+-- The master data that hold.
+SELECT master_data FROM centre ORDER BY revision DESC LIMIT 1
+
 -- name: add_centre
 -- Keep a new revision of the master data.
 INSERT INTO centre (revision, content_hash, master_data, loaded_at) VALUES ($1, $2, $3, $4)
