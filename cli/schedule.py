@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic_core import to_json
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +29,7 @@ from services.scheduling.picture import picture, png
 from services.scheduling.problem import Problem
 from services.scheduling.timetable import Timetable
 from services.scheduling.what_if import WhatIf, needs_of, read_what_if
-from services.scheduling.words import clock, said, weekday, word
+from services.scheduling.words import clock, headline, said, weekday, word
 from services.scheduling.worker import offer_here
 
 schedule_app = typer.Typer(no_args_is_help=True, help="Programmes: what would be possible.")
@@ -62,7 +61,7 @@ async def preview_programmes(
     if html and drawn:
         _write(html, page(Heading(), drawn, language).encode())
     if image and drawn:
-        _write(image, png(picture(drawn[0], language)))
+        _write(image, png(picture(drawn[0], language, headline(language, None, None))))
     if as_json:
         print(shown.model_dump_json(exclude_none=True))
     else:
@@ -91,8 +90,7 @@ async def _problem(file: Path, seconds: float) -> tuple[Centre, Problem]:
 def _document(file: Path) -> Any:
     """The JSON in the file. Raises `UsageError`."""
     try:
-        body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        return json.loads(body.decode())
+        return json.loads((sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode())
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
     except json.JSONDecodeError as error:
@@ -108,10 +106,10 @@ def _asked(file: Path, document: Any, today: date) -> WhatIf:
     """The request in a document, or in an example. Raises `UsageError` naming every wrong field."""
     try:
         request = {"country": document["client"]["country"], **dated(document, today)}
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         request = document  # no example
     try:
-        return read_what_if(to_json(request), today)
+        return read_what_if(json.dumps(request).encode(), today)
     except MalformedJson:
         raise UsageError(f"{file} holds texts that are not UTF-8") from None
     except Refused as refused:

@@ -33,6 +33,7 @@ from services.scheduling.problem import Problem
 from services.scheduling.store import Visit
 from services.scheduling.timetable import Timetable
 from services.scheduling.what_if import Busy, Previews, WhatIf, needs_of, read_what_if
+from services.scheduling.words import headline
 
 PROBLEMS = problems_of(
     {
@@ -176,7 +177,7 @@ _DRAWN = {
 def _drawn(heading: Heading, timetable: Timetable, language: NoticeLanguage, format: Format) -> str | bytes:
     if format == "html":
         return page(heading, [timetable], language)
-    drawn = picture(timetable, language)
+    drawn = picture(timetable, language, headline(language, heading.reference, heading.release))
     return svg(drawn) if format == "svg" else png(drawn)
 
 

@@ -16,14 +16,14 @@ from services.scheduling.words import clock, hijri, said, weekday, word
 WIDTH = 1120
 """Of the picture; A4 in landscape has about so many pixels at 96 to the inch."""
 
-MARGIN, GUTTER, HEAD, GAP = 12, 52, 46, 18
-HOUR = 104
+MARGIN, GUTTER, TITLE, HEAD, GAP = 12, 52, 34, 46, 18
+HOUR = 112
 """Height of an hour: half of it holds a title, a place and the people."""
 
 LANES = 7
 """Days stand beside each other as long as they have no more lanes than these together."""
 
-WIDEST_LANE = 330
+WIDEST_LANE = 500
 TEXT, LINE = 12.5, 15.0
 INSET = 7.0
 
@@ -89,16 +89,23 @@ class Picture:
     language: NoticeLanguage
     width: float
     height: float
+    headline: Line
     panels: tuple[Panel, ...]
 
 
-def picture(timetable: Timetable, language: NoticeLanguage) -> Picture:
+def picture(timetable: Timetable, language: NoticeLanguage, title: str = "") -> Picture:
     """Lay a timetable out: days run from right to left in Arabic, and groups within a day, too."""
+    rows = tuple(_beside(days_of(timetable)))
+    most = max(sum(day.lanes for day in days) for days in rows)
+    lane = min(WIDEST_LANE, (WIDTH - 2 * MARGIN - GUTTER) / most)
+    width = 2 * MARGIN + GUTTER + most * lane
     panels: list[Panel] = []
-    for days in _beside(days_of(timetable)):
-        y = panels[-1].y + panels[-1].height + GAP if panels else MARGIN
-        panels.append(_Drawing(timetable, language, days, y).panel())
-    return Picture(language, WIDTH, panels[-1].y + panels[-1].height + MARGIN, tuple(panels))
+    for days in rows:
+        y = panels[-1].y + panels[-1].height + GAP if panels else MARGIN + (TITLE if title else 0)
+        panels.append(_Drawing(timetable, language, days, y, width, lane).panel())
+    begin = width - MARGIN if language == "ar" else MARGIN
+    headline = Line(begin, MARGIN + 16, _directed(language, cut(title, width - 2 * MARGIN, 15)), True, 15)
+    return Picture(language, width, panels[-1].y + panels[-1].height + MARGIN, headline, tuple(panels))
 
 
 def svg(drawn: Picture, ids: str = "") -> str:
@@ -136,6 +143,8 @@ class _Drawing:
     language: NoticeLanguage
     days: tuple[Day, ...]
     y: float
+    width: float
+    lane: float
 
     @property
     def first(self) -> int:
@@ -144,11 +153,6 @@ class _Drawing:
     @property
     def last(self) -> int:
         return -(-max(box.end for day in self.days for box in day.slots) // 60) * 60
-
-    @property
-    def lane(self) -> float:
-        room = WIDTH - 2 * MARGIN - GUTTER
-        return min(WIDEST_LANE, room / sum(day.lanes for day in self.days))
 
     @property
     def top(self) -> float:
@@ -172,7 +176,7 @@ class _Drawing:
     def _across(self, offset: float, wide: float) -> tuple[float, float]:
         """Left edge and width of what begins so far behind the scale of hours."""
         begin = MARGIN + GUTTER + offset
-        return (WIDTH - begin - wide if self.language == "ar" else begin), wide
+        return (self.width - begin - wide if self.language == "ar" else begin), wide
 
     def _down(self, minute: int) -> float:
         return self.top + (minute - self.first) / 60 * HOUR

@@ -73,3 +73,10 @@ def place_of(language: NoticeLanguage, zone: ZoneInfo) -> str:
 def country(language: NoticeLanguage, code: str) -> str:
     """A country's name."""
     return str(LOCALES[language].territories.get(code, code))
+
+
+def headline(language: NoticeLanguage, reference: str | None, release: int | None, option: int = 1) -> str:
+    """What a picture shows: a release of a visit's programme, or an option of a preview."""
+    if reference is None:
+        return f"{word(language, 'preview')} · {word(language, 'option')} {option}"
+    return f"{word(language, 'programme')} {reference} · {word(language, 'release')} {release}"
