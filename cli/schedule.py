@@ -23,10 +23,11 @@ from services.scheduling import store
 from services.scheduling.answers import Offer, Preview, preview, timetables
 from services.scheduling.calendar import span_of
 from services.scheduling.centre import Centre
-from services.scheduling.domain import horizon
+from services.scheduling.drawing import picture
 from services.scheduling.page import Heading, page
-from services.scheduling.picture import picture, png
+from services.scheduling.picture import png
 from services.scheduling.problem import Problem
+from services.scheduling.runs import horizon
 from services.scheduling.timetable import Timetable
 from services.scheduling.what_if import WhatIf, needs_of, read_what_if
 from services.scheduling.words import clock, headline, said, weekday, word
