@@ -30,7 +30,7 @@ async def loaded(database: Database, transactions: OpenTransactions) -> tuple[Da
 
 
 async def preview(database: Database, *arguments: str | Path) -> Ran:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(240):
         return await wafd(database, "schedule", "preview", *map(str, arguments))
 
 
