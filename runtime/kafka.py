@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
+    InvalidSessionTimeoutError,
     KafkaError,
     SaslAuthenticationFailed,
     TopicAlreadyExistsError,
@@ -206,6 +208,7 @@ class Subscription:
         decoding.install()
         self.membership = Membership()
         self._topics = topics
+        self._session = settings.kafka_session_seconds
         self._reading: KafkaError | None = None
         self._forgiven = 0
         self.broker = KafkaBroker(
@@ -237,8 +240,21 @@ class Subscription:
         self.subscriber(consume)
 
     async def start(self) -> None:
-        """Connect and join the group."""
-        await self.broker.start()
+        """Connect and join the group; may be tried again after an outage.
+
+        Raises what `OUTAGES` lists, or `UsageError` when the broker refuses the session of the settings.
+        """
+        try:
+            await self.broker.start()
+        except InvalidSessionTimeoutError:
+            raise UsageError(
+                f"Kafka refuses a session of {self._session} s: correct WAFD_KAFKA_SESSION_SECONDS, or the "
+                "broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+            ) from None
+        except Exception:
+            with suppress(KafkaError, OSError):
+                await self.broker.stop()
+            raise
         consumer: Any = self.subscriber.consumer
         consumer.getmany = self._noting(consumer.getmany)
 
