@@ -211,13 +211,16 @@ class Subscription:
         self._session = settings.kafka_session_seconds
         self._reading: KafkaError | None = None
         self._forgiven = 0
+        logger = logging.getLogger("wafd.kafka")
+        logger.addFilter(_no_hint)
         self.broker = KafkaBroker(
             settings.kafka.split(","),
             security=_security(settings),
             client_id=f"wafd-{service}",
-            logger=logging.getLogger("wafd.kafka"),
+            logger=logger,
             log_level=logging.DEBUG,  # of what it says about every batch; errors keep theirs
             graceful_timeout=12,
+            consumer_only=True,  # the relay has its producer; another one would only have to be waited for
             middlewares=[KafkaPrometheusMiddleware(registry=registry, app_name=f"wafd-{service}")],
             apply_types=False,
         )
@@ -282,7 +285,13 @@ class Subscription:
         for trouble in (self._consumer_trouble, self._group_trouble):
             if sentence := trouble():
                 return sentence
-        return None if await self.broker.ping(timeout=2) else "the Kafka broker does not answer"
+        consumer: Any = self.subscriber.consumer
+        try:
+            async with asyncio.timeout(2):
+                await consumer.topics()
+        except (KafkaError, OSError):
+            return "the Kafka broker does not answer"
+        return None
 
     def _consumer_trouble(self) -> str | None:
         consumer: Any = self.subscriber.consumer
@@ -311,6 +320,11 @@ class Subscription:
         if missing:
             return f"the broker has no topic {missing[0]}: after the loss of a broker see `wafd recover`"
         return None
+
+
+def _no_hint(record: logging.LogRecord) -> bool:
+    """Leave out what FastStream warns of at each start: `ensure_topics` has made the topics."""
+    return "Topic creation is skipped" not in record.getMessage()
 
 
 async def _parse(records: Records, original: Callable[[Records], Awaitable[Any]]) -> Any:
