@@ -17,6 +17,7 @@ from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
 from benchmarks import rebalance as rebalance_benchmark
 from benchmarks import relay as relay_benchmark
+from benchmarks import resume as resume_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import steady as steady_benchmark
 from benchmarks.report import machine, markdown
@@ -122,6 +123,19 @@ async def rebalance(
     """Measure how long consumption pauses when a process joins or leaves."""
     configure("bench", "warning")
     _print(await rebalance_benchmark.rebalance(rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def resume(
+    kills: Annotated[int, typer.Option(min=1, help="Kills of each kind.")] = 8,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how long events wait when a process is killed and started again."""
+    configure("bench", "warning")
+    _print(await resume_benchmark.resume(kills, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
