@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import cache
@@ -11,25 +10,20 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.conn import create_conn
 from aiokafka.errors import (
-    AuthenticationFailedError,
     InvalidSessionTimeoutError,
     KafkaError,
-    SaslAuthenticationFailed,
     TopicAlreadyExistsError,
-    UnsupportedSaslMechanismError,
     for_code,
 )
-from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, Topic
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.kafka.subscriber.usecase import BatchSubscriber
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from prometheus_client import CollectorRegistry
 
 from runtime import decoding
+from runtime.connection import check_login, connection_options, security
 from runtime.errors import UsageError
 from runtime.settings import KafkaSettings, Settings
 from schemas.event import CONTENT_TYPE
@@ -64,62 +58,6 @@ _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 @cache
 def _type_header(type_: str) -> tuple[str, bytes]:
     return ("ce_type", type_.encode())
-
-
-def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """What every aiokafka client has to be given: address, encryption, login."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka,
-        "security_protocol": settings.kafka_security_protocol,
-    }
-    if settings.kafka_security_protocol.startswith("SASL"):
-        assert settings.kafka_password is not None  # noqa: S101 -- the settings see to it
-        options |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_username,
-            "sasl_plain_password": settings.kafka_password.get_secret_value(),
-        }
-    if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ca_file)
-    return options
-
-
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    """The same as FastStream wants it said."""
-    if settings.kafka_security_protocol == "PLAINTEXT":
-        return None
-    options = connection_options(settings)
-    context: ssl.SSLContext | None = options.get("ssl_context")
-    if "sasl_mechanism" not in options:
-        return BaseSecurity(context, use_ssl=True)
-    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    return kinds[options["sasl_mechanism"]](
-        options["sasl_plain_username"], options["sasl_plain_password"], context, use_ssl=context is not None
-    )
-
-
-async def check_login(settings: KafkaSettings) -> None:
-    """See whether the broker takes our login, which aiokafka's clients report as an outage.
-
-    Raises `UsageError` when it does not. Says nothing when there is no login or no broker answers.
-    """
-    if not settings.kafka_security_protocol.startswith("SASL"):
-        return
-    options = connection_options(settings)
-    del options["bootstrap_servers"]
-    for address in settings.kafka.split(","):
-        host, _, port = address.rpartition(":")
-        try:
-            connection = await create_conn(host, int(port), **options, request_timeout_ms=10_000)
-        except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, AuthenticationFailedError) as error:
-            raise UsageError(
-                f"Kafka refuses the user {settings.kafka_username} ({type(error).__name__}): correct "
-                "WAFD_KAFKA_USERNAME, WAFD_KAFKA_PASSWORD or WAFD_KAFKA_SASL_MECHANISM"
-            ) from None
-        except (KafkaError, OSError):
-            continue  # another one may answer; if none does, the clients say so
-        connection.close()
-        return
 
 
 def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
@@ -215,7 +153,7 @@ class Subscription:
         logger.addFilter(_no_hint)
         self.broker = KafkaBroker(
             settings.kafka.split(","),
-            security=_security(settings),
+            security=security(settings),
             client_id=f"wafd-{service}",
             logger=logger,
             log_level=logging.DEBUG,  # of what it says about every batch; errors keep theirs

@@ -107,7 +107,10 @@ class Process:
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run every part until ``stop`` is set, then drain. Raises `OperationError` when a part fails, or `UsageError`."""
+        """Run every part until ``stop`` is set, then drain.
+
+        Raises `OperationError` when a part fails, or `UsageError` when settings are to blame.
+        """
         async with AsyncExitStack() as stack:
             if not await unless(stop, self._prepare(stack)):
                 return
