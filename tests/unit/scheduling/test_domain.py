@@ -120,8 +120,13 @@ def test_no_run_stretches_over_a_blackout_date():
 
 
 def test_a_window_that_began_long_ago_is_looked_at_from_now_on_only(monkeypatch):
-    seen = []
-    monkeypatch.setattr("services.scheduling.runs.free_intervals", lambda _, day: seen.append(day) or ())
+    seen: list[date] = []
+
+    def closed(_centre: object, day: date) -> tuple[()]:
+        seen.append(day)
+        return ()
+
+    monkeypatch.setattr("services.scheduling.runs.free_intervals", closed)
     assert runs_of_days(problem(days=1), window("0001-01-01", "2026-12-01")) == ()
     assert len(seen) < 20
 
