@@ -120,9 +120,9 @@ def test_no_run_stretches_over_a_blackout_date():
 
 
 def test_a_window_that_began_long_ago_is_looked_at_from_now_on_only(monkeypatch):
-    seen = []
+    seen: list[date] = []
 
-    def closed(_centre, day):
+    def closed(_centre: object, day: date) -> tuple[()]:
         seen.append(day)
         return ()
 
