@@ -90,7 +90,7 @@ def _begun_again(clauses: Clauses, slots: int, busy: dict[int, int], before: lis
 def _in_one_go(
     clauses: Clauses, slots: int, busy: dict[int, int], begun: list[int], meetings: int, broken: int
 ) -> None:
-    """Without a break she is busy in a slot when she has begun by then, unless so long ago that all is done."""
+    """Without a break she is busy in a slot when she has begun by then, unless all is done by then."""
     clauses.add(broken, begun[slots - meetings])
     for slot in range(slots):
         now = [busy[slot]] if slot in busy else []

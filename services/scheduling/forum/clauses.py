@@ -35,7 +35,7 @@ class Clauses:
             self.add(-one, -other)
 
     def counter(self, literals: Sequence[int], most: int) -> list[int]:
-        """Count up to ``most`` literals that hold: entry ``n`` holds when more than ``n`` do (a totalizer)."""
+        """Count up to ``most`` literals that hold (a totalizer); entry ``n`` says that more than ``n`` do."""
         if len(literals) <= 1:
             return list(literals)[:most]
         half = len(literals) // 2

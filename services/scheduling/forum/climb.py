@@ -3,7 +3,6 @@
 from services.scheduling.forum.encoding import Encoding, encode
 from services.scheduling.forum.oracle import Oracle
 from services.scheduling.forum.problem import Problem
-from services.scheduling.forum.profiles import fewest_breaks
 from services.scheduling.forum.progress import Line, News
 
 SOLVER = "cadical195"
@@ -25,6 +24,8 @@ def search(problem: Problem, line: Line) -> None:
         return
     climb = _Climb(encoding, counter, oracle, line)
     climb.take_answer()
+    from services.scheduling.forum.profiles import fewest_breaks  # noqa: PLC0415 -- OR-Tools takes a second
+
     line.tell(News(bound=fewest_breaks(problem, SECONDS_FOR_BOUND)))
     climb.go()
 

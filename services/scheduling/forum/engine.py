@@ -48,6 +48,9 @@ SEARCHES: tuple[Callable[[Problem, Line], None], ...] = (by_cores, by_climbing)
 class SearchFailed(Exception):
     """Both searches ended before the problem was settled."""
 
+    def __str__(self) -> str:
+        return "both searches ended before the problem was settled"
+
 
 @contextmanager
 def _searches(problem: Problem) -> Iterator[list[Connection]]:
