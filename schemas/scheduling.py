@@ -26,6 +26,9 @@ class SiteEntry(Frozen):
     code: Code
     title: Bilingual
     group_cap: int = Field(ge=1, description="Visitors at one time.")
+    visitors: int | None = Field(
+        default=None, ge=1, description="Visitors of one visit, in groups; none: as many as `group_cap`."
+    )
     media_allowed: bool
     confidentiality_required: bool
 
@@ -58,12 +61,19 @@ class Slot(Frozen):
     """One session of a programme. Times are aware, UTC; show them in the programme's `time_zone`."""
 
     key: Code = Field(description="Stays the same over every release of the visit's programme.")
-    kind: Literal["welcome", "briefing", "tour", "closing"]
+    kind: Code = Field(
+        description="A kind of the Centre's catalogue; readers take any.", examples=["briefing", "tour"]
+    )
     title: Bilingual
     starts: AwareDatetime
     ends: AwareDatetime
     place: Place
     assignments: tuple[Assignment, ...]
+    group: int | None = Field(
+        default=None, ge=1, description="Which group of a split delegation; none: everybody."
+    )
+    group_size: int | None = Field(default=None, ge=1, description="Guests in this group.")
+    why: tuple[Bilingual, ...] = Field(default=(), description="Why this time, place and people.")
 
 
 class CentrePerson(Frozen):
@@ -96,12 +106,27 @@ class VisitRef(EventData):
     ministry: Line
 
 
+class Goal(Frozen):
+    """One soft goal of scheduling and what a programme costs by it; 0 is best."""
+
+    name: Code
+    cost: int = Field(ge=0)
+
+
+class Score(Frozen):
+    """How good a programme is: the sum of what its soft goals cost, lower is better."""
+
+    cost: int = Field(ge=0)
+    goals: tuple[Goal, ...]
+
+
 class Programme(VisitRef):
     """A whole programme: who meets the delegation when and where."""
 
     release: int = Field(ge=1, description="Rises with every release of this visit's programme.")
     time_zone: str = Field(examples=["Asia/Bahrain"])
     slots: tuple[Slot, ...] = Field(min_length=1)
+    score: Score | None = None
     people: ProgrammePeople
 
 
@@ -136,6 +161,9 @@ class Alternative(Frozen):
     window: DateWindow
     first_day: date
     themes: tuple[Code, ...]
+    size: int | None = Field(
+        default=None, ge=1, description="Of the delegation, when fewer would have to come."
+    )
     note: Bilingual
 
 

@@ -37,6 +37,9 @@ class Needs(Frozen):
     access_needs: tuple[Code, ...] = Field(default=(), description="For example step-free.")
     media: bool = Field(default=False, description="Media accompany the delegation.")
     confidentiality_signed: bool = False
+    arrives: AwareDatetime | None = Field(default=None, description="When the delegation lands, UTC.")
+    leaves: AwareDatetime | None = Field(default=None, description="When it departs, UTC.")
+    urgency: Literal["routine", "urgent", "emergency"] = "routine"
 
 
 class Guest(Frozen):

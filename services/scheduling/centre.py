@@ -1,6 +1,7 @@
 """The Centre's master data as frozen models: its themes, venues, people, working week and feasts."""
 
-from datetime import date, time
+from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Literal, Self
@@ -9,20 +10,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, EmailStr, Field, model_validator
 
 from schemas.event import Frozen
-from schemas.terms import Bilingual, Code, DateWindow, LanguageTag, NoticeLanguage, PersonName, Rank
+from schemas.terms import (
+    Bilingual,
+    Code,
+    Country,
+    DateWindow,
+    LanguageTag,
+    NoticeLanguage,
+    PersonName,
+    Rank,
+    VisitKind,
+)
+from services.scheduling.catalogue import CATALOGUE, OUTLINES, Hours, Item, Minutes, Role
 
-QUARTER = 15
-"""Minutes of one step of the time grid."""
-
-Role = Literal["host", "expert", "interpreter", "escort"]
 Gender = Literal["female", "male"]
+Prayer = Literal["dhuhr", "asr"]
 IslamicHoliday = Literal["eid-al-fitr", "eid-al-adha", "islamic-new-year", "ashura", "prophets-birthday"]
-
-
-def _on_the_grid(moment: time) -> time:
-    if moment.minute % QUARTER or moment.second or moment.microsecond or moment.tzinfo:
-        raise ValueError(f"{moment} is not a local time of day on a quarter of an hour")
-    return moment
 
 
 def _known_zone(name: str) -> str:
@@ -31,10 +34,6 @@ def _known_zone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
     return name
-
-
-QuarterTime = Annotated[time, AfterValidator(_on_the_grid)]
-Minutes = Annotated[int, Field(multiple_of=QUARTER)]
 
 
 class Weekday(StrEnum):
@@ -54,22 +53,17 @@ class Weekday(StrEnum):
         return list(cls)[day.weekday()]
 
 
-class Hours(Frozen):
-    """A span of one local day, from `start` until just before `end`."""
-
-    start: QuarterTime
-    end: QuarterTime
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.end <= self.start:
-            raise ValueError(f"the hours end at {self.end:%H:%M}, not after they start at {self.start:%H:%M}")
-        return self
-
-
 class Break(Hours):
     """A pause of the working day in which no session takes place."""
 
+    name: Bilingual
+
+
+class PrayerBreak(Frozen):
+    """A pause that begins with a prayer time, computed for the Centre's position and the date."""
+
+    prayer: Prayer
+    minutes: int = Field(default=30, ge=5, le=90)
     name: Bilingual
 
 
@@ -77,7 +71,14 @@ class WorkingDay(Frozen):
     """Opening hours of one kind of day and its breaks."""
 
     hours: Hours
-    breaks: tuple[Break, ...] = ()
+    breaks: tuple[Break | PrayerBreak, ...] = ()
+
+
+class Position(Frozen):
+    """A place on earth in decimal degrees, north and east positive."""
+
+    latitude: float = Field(ge=-65, le=65, description="Nearer to a pole not every prayer has its time.")
+    longitude: float = Field(ge=-180, le=180)
 
 
 class WorkingWeek(Frozen):
@@ -128,7 +129,10 @@ class Venue(Frozen):
     code: Code
     name: Bilingual
     address: Bilingual
-    kind: Literal["meeting", "hall", "site"]
+    kind: Literal["meeting", "hall", "dining", "site"]
+    premises: Code = Field(
+        default="centre", description="Where it is; `travel` tells how far they are apart."
+    )
     capacity: int = Field(ge=1)
     features: tuple[Code, ...] = ()
     closures: tuple[DateWindow, ...] = ()
@@ -157,6 +161,9 @@ class Person(Frozen):
         default=(), description="Languages between which an interpreter works, both ways."
     )
     sites: tuple[Code, ...] = Field(default=(), description="Sites an escort may lead to.")
+    country: Country | None = Field(
+        default=None, description="Whose public holidays this person keeps; none: the Centre's only."
+    )
     days_off: tuple[Weekday, ...] = ()
     absences: tuple[DateWindow, ...] = ()
     max_sessions_a_day: int = Field(default=4, ge=1, le=12)
@@ -171,15 +178,38 @@ class Person(Frozen):
         return self
 
 
+class Interpreting(Frozen):
+    """How long somebody may interpret alone; a longer session has two who take turns."""
+
+    longest_spell: Minutes = Field(default=90, ge=15, le=240)
+    rest: Minutes = Field(
+        default=15, ge=15, le=120, description="Between two spells that are longer together."
+    )
+
+
+class Travel(Frozen):
+    """How long the way between two premises takes, in both directions."""
+
+    between: tuple[Code, Code]
+    minutes: int = Field(ge=1, le=480)
+
+
 class Centre(Frozen):
     """All master data of the Centre."""
 
     name: Bilingual
     time_zone: Annotated[str, AfterValidator(_known_zone)]
+    position: Position | None = Field(default=None, description="Needed where a break is a prayer.")
     week: WorkingWeek
     official_holidays: tuple[OfficialHoliday, ...] = ()
     official_ramadan: tuple[OfficialRamadan, ...] = ()
     features: tuple[Code, ...] = Field(default=(), description="What venues may offer.")
+    catalogue: tuple[Item, ...] = Field(default=CATALOGUE, min_length=1)
+    outlines: Mapping[VisitKind, tuple[Code, ...]] = Field(
+        default=OUTLINES, description="The items of each kind of visit, by code."
+    )
+    interpreting: Interpreting = Interpreting()
+    travel: tuple[Travel, ...] = ()
     themes: tuple[Theme, ...] = Field(min_length=1)
     venues: tuple[Venue, ...] = Field(min_length=1)
     people: tuple[Person, ...] = Field(min_length=1)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from schemas.scheduling import Alternative, Slot
+from schemas.scheduling import Alternative, Score, Slot
 from schemas.terms import Bilingual
 from schemas.visits import Needs
 from services.scheduling.calendar import Interval
@@ -12,11 +12,27 @@ from services.scheduling.centre import Centre
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What an officer wants of one slot: another start (aware, UTC), venue, or person instead of another."""
+
+    key: str
+    starts: datetime | None = None
+    venue: str | None = None
+    person: str | None = None
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True)
 class Problem:
     """One programme to find.
 
-    ``busy`` tells, for each resource (``person:host-01``, ``venue:hall``), when it is taken by other
-    visits; ``now`` is aware, UTC; ``seconds`` bounds the search.
+    ``busy`` tells, for each resource (``person:host-01``, ``venue:hall``), when it is taken: by other
+    visits (`Booked`), or because it is blocked (a plain interval: an illness, a repair). ``centre`` as
+    a resource is taken when the whole Centre is closed. ``now`` is aware, UTC; ``seconds`` bounds the
+    search; ``country`` is the delegation's.
+
+    With ``held``, a programme is changed as little as possible: slots that have begun and those whose
+    keys are ``pinned`` stay as they are, and ``wishes`` says which slots shall be otherwise.
     """
 
     centre: Centre
@@ -24,6 +40,10 @@ class Problem:
     busy: Mapping[str, tuple[Interval, ...]]
     now: datetime
     seconds: float
+    country: str | None = None
+    held: tuple[Slot, ...] = ()
+    pinned: frozenset[str] = frozenset()
+    wishes: tuple[Wish, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,6 +53,7 @@ class Solution:
     slots: tuple[Slot, ...]
     days: tuple[date, ...]
     themes: tuple[str, ...]
+    score: Score | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,10 @@ class Infeasible:
 
     reasons: tuple[Bilingual, ...]
     alternatives: tuple[Alternative, ...]
+
+
+CENTRE_RESOURCE = "centre"
+"""The resource that is taken when the whole Centre is closed."""
 
 
 def person_resource(code: str) -> str:

@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, timedelta
 from multiprocessing.connection import wait
+from typing import TypeVar
 
 import structlog
 
@@ -19,12 +21,21 @@ from services.scheduling.problem import Infeasible, Problem, Solution
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 
 def solve_here(problem: Problem) -> Solution | Infeasible:
     """Solve in this process."""
     from services.scheduling.explain import solve  # noqa: PLC0415 -- keeps OR-Tools out of the parent process
 
     return solve(problem)
+
+
+def offer_here(problem: Problem) -> tuple[Solution, ...] | Infeasible:
+    """Find up to three programmes in this process."""
+    from services.scheduling.explain import offers  # noqa: PLC0415 -- as above
+
+    return offers(problem)
 
 
 class SolverProcess:
@@ -40,11 +51,11 @@ class SolverProcess:
 
         Raises `BrokenProcessPool` when that one dies too.
         """
-        try:
-            return await self._attempt(problem)
-        except BrokenProcessPool:
-            log.warning("solver process died", retried=True)
-            return await self._attempt(problem)
+        return await self._twice(solve_here, problem)
+
+    async def offer(self, problem: Problem) -> tuple[Solution, ...] | Infeasible:
+        """Find up to three programmes on different days; otherwise as `solve`."""
+        return await self._twice(offer_here, problem)
 
     async def warm(self, centre: Centre, now: datetime) -> None:
         """Start the worker and have it load what the first real problem needs."""
@@ -54,12 +65,19 @@ class SolverProcess:
         """End the worker at once: a plan in hand is made again after the next start."""
         _kill(self._pool)
 
-    async def _attempt(self, problem: Problem) -> Solution | Infeasible:
+    async def _twice(self, work: Callable[[Problem], T], problem: Problem) -> T:
+        try:
+            return await self._attempt(work, problem)
+        except BrokenProcessPool:
+            log.warning("solver process died", retried=True)
+            return await self._attempt(work, problem)
+
+    async def _attempt(self, work: Callable[[Problem], T], problem: Problem) -> T:
         """Wait for the answer; a worker that does not give one in several times its limit is killed."""
         pool = self._pool
         try:
             # Never cancelled: the pool's own thread stumbles over a cancelled answer (CPython 3.11).
-            answer = asyncio.get_running_loop().run_in_executor(pool, solve_here, problem)
+            answer = asyncio.get_running_loop().run_in_executor(pool, work, problem)
             answered, _ = await asyncio.wait({answer}, timeout=self._patience + 4 * problem.seconds)
             if not answered:
                 log.error("solver process hangs")

@@ -167,6 +167,9 @@ def needs_of(request: VisitRequest) -> Needs:
         access_needs=request.access_needs,
         media=request.media,
         confidentiality_signed=request.confidentiality_signed,
+        arrives=request.logistics.arrival.at if request.logistics.arrival else None,
+        leaves=request.logistics.departure.at if request.logistics.departure else None,
+        urgency=request.urgency.level,
     )
 
 
