@@ -1,6 +1,7 @@
 """Both searches find the fewest breaks, and each says the same as the other and as trying everything."""
 
 from collections.abc import Callable
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -77,13 +78,27 @@ def test_scarce_tables_are_seen_from_the_times_alone() -> None:
     assert fewest_breaks(problem, 5) == fewest(problem) == 1
 
 
-def test_whoever_has_more_than_two_breaks_has_company(search: Search) -> None:
-    """The first has four meetings with absences between them; the others could do without breaks."""
-    alone = _four_meetings_apart(company=False)
-    assert _fewest(search, alone) is None
-    assert fewest(alone) is None
-    shared = _four_meetings_apart(company=True)
-    assert _fewest(search, shared) == fewest(shared) == 6
+def test_whoever_has_three_breaks_makes_everybody_have_one(search: Search) -> None:
+    """The first is absent between her meetings; the last two would have none, and must have one each."""
+    meetings = tuple(Meeting(pair) for pair in [(0, 1), (0, 1), (0, 2), (0, 2), (3, 4), (3, 4)])
+    absent = (frozenset({1, 3, 5}), *(frozenset[int]() for _ in range(4)))
+    problem = Problem(slots=7, morning=7, tables=3, absent=absent, meetings=meetings)
+    assert _fewest(search, problem) == fewest(problem) == 7
+
+
+def test_nobody_has_three_breaks_when_somebody_can_have_none(search: Search) -> None:
+    meetings = tuple(Meeting((0, other)) for other in range(1, 5))
+    absent = (frozenset({1, 3, 5}), *(frozenset[int]() for _ in range(4)))
+    problem = Problem(slots=7, morning=7, tables=3, absent=absent, meetings=meetings)
+    assert _fewest(search, problem) is None
+    assert fewest(problem) is None
+
+
+def test_everybody_meets_everybody(search: Search) -> None:
+    """Of seven who meet all others in seven slots, each is idle once; only two of them at the ends."""
+    meetings = tuple(Meeting(pair) for pair in combinations(range(7), 2))
+    problem = Problem(slots=7, morning=7, tables=3, absent=(frozenset(),) * 7, meetings=meetings)
+    assert _fewest(search, problem) == 5
 
 
 def test_a_day_without_meetings_has_an_empty_answer(search: Search) -> None:
@@ -113,16 +128,3 @@ def _three_meet_at_the_only_table() -> Problem:
     """Each meets both others in three slots: one of them is idle in the middle, whoever it is."""
     triangle = (Meeting((0, 1)), Meeting((1, 2)), Meeting((2, 0)))
     return Problem(slots=3, morning=3, tables=1, absent=(frozenset(),) * 3, meetings=triangle)
-
-
-def _four_meetings_apart(*, company: bool) -> Problem:
-    """Seven slots; with company, everybody is busy in the even slots only."""
-    apart = frozenset({1, 3, 5})
-    others = (apart if company else frozenset(),)
-    meetings = tuple(Meeting((0, 1)) for _ in range(4)) if company else _with_four_others()
-    count = 1 if company else 4
-    return Problem(slots=7, morning=7, tables=3, absent=(apart, *(others * count)), meetings=meetings)
-
-
-def _with_four_others() -> tuple[Meeting, ...]:
-    return tuple(Meeting((0, other)) for other in range(1, 5))
