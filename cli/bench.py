@@ -23,12 +23,14 @@ from benchmarks import steady as steady_benchmark
 from benchmarks.report import machine, markdown
 from cli.demo import progress_bar, system
 from cli.examples import CENTRE_ZONE, REQUESTS, read_examples
+from cli.forum import schedule
 from cli.target import command
 from cli.walk import register
 from runtime.logging import configure
 from services.visits.clients import Role
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure on this machine; compare ratios, not values.")
+bench_app.command()(schedule)
 
 LABELS = {
     "submission_202_to_receipt_ms": "submission (202) to its e-mail, ms",
