@@ -33,9 +33,9 @@ from services.scheduling import store
 from services.scheduling.budget import Clock
 from services.scheduling.calendar import span_of
 from services.scheduling.centre import Centre
-from services.scheduling.domain import horizon
 from services.scheduling.problem import Infeasible, Problem, Solution
 from services.scheduling.releases import difference, people_of
+from services.scheduling.runs import horizon
 from services.scheduling.store import Visit
 
 log = structlog.get_logger()
