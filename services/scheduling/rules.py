@@ -101,7 +101,9 @@ def interpreted_where_no_language_is_shared(model: Model) -> None:
                 fitting = [item.interpreters[code] for code in helpers if code in item.interpreters]
                 model.cp.add(sum(fitting) >= session.teams).only_enforce_if(literal)
                 needing.append(literal)
-        if item.interpreters:
+        if not needing:  # whoever would have needed them is away
+            model.cp.add(sum(item.interpreters.values()) == 0)
+        else:
             needed = model.cp.new_bool_var(f"{item.key} is interpreted")
             model.cp.add_max_equality(needed, needing)
             model.cp.add(sum(item.interpreters.values()) == session.teams * needed)

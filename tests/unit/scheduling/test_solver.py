@@ -237,3 +237,9 @@ def test_no_stay_is_offered_that_is_longer_than_a_request_may_ask_for():
         days=10, themes=[], sites=["moon"], windows=[{"first": "2027-01-03", "last": "2027-01-04"}]
     )
     assert all("working days" not in offer.note.en for offer in infeasible(asked).alternatives)
+
+
+def test_whoever_needs_no_interpreter_leads_when_the_one_who_would_is_away():
+    busy = {"person:expert-04": taken("2027-01-03", "2027-01-08")}
+    found = programme(problem(themes=["prosecution"], sites=[], languages=["en"], busy=busy))
+    assert [one.person for one in found.slots[1].assignments] == ["expert-08"]
