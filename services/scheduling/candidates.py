@@ -374,25 +374,24 @@ class _Look:
             starts_ &= 1 << at if on_grid else 0
         if wish.venue is not None:
             venues = tuple(one for one in venues if one.code == wish.venue)
+        interpreters = tuple(one for one in choice.interpreters if one.code != wish.instead_of)
         if wish.person is not None:
-            role = self._role_meant(wish)
-            if role != "interpreter":
-                number = _part_of(wish.person, role, choice.session)
-                parts = tuple(
-                    tuple(one for one in options if one.code == wish.person) if at == number else options
-                    for at, options in enumerate(parts)
-                )
-            else:
+            number = _part_of(wish.person, self._role_meant(wish), choice.session)
+            if number is None:
                 must = wish.person
-            known = {one.code for options in (*parts, choice.interpreters) for one in options}
-            if wish.person not in known:
+            parts = tuple(
+                tuple(one for one in options if one.code == wish.person) if at == number else options
+                for at, options in enumerate(parts)
+            )
+            asked_for = interpreters if number is None else parts[number]
+            if wish.person not in {one.code for one in asked_for}:
                 return Blocked(choice.session, "wish")
         possible = starts_ & _union(venues)
         for options in parts:
             possible &= _union(options)
         if not possible:
             return Blocked(choice.session, "wish")
-        return Choice(choice.session, possible, venues, parts, choice.interpreters, must=must)
+        return Choice(choice.session, possible, venues, parts, interpreters, must=must)
 
     def _role_meant(self, wish: Wish) -> str | None:
         """The role of whom the person wanted is to replace; None when nobody is named."""
