@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
+from services.scheduling.candidates import Blocked, lay_out
 from services.scheduling.goals import score
 from services.scheduling.greedy import greedy
+from services.scheduling.problem import Problem, Solution
 from services.scheduling.programme import slot_of
 from services.scheduling.runs import Run, runs_of_days
 from services.scheduling.sessions import sessions_wanted
-
-from services.scheduling.candidates import Blocked, lay_out
-from services.scheduling.problem import Problem, Solution
 from services.scheduling.solver import looked_at, versions
 
 

@@ -5,8 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
-from services.scheduling.runs import horizon
-
 from benchmarks.programmes.by_hand import by_hand, is_worse
 from benchmarks.programmes.centres import centre_for
 from benchmarks.programmes.requests import Request, year_of_requests
@@ -16,8 +14,9 @@ from services.scheduling.calendar import Booked, Interval, span_of
 from services.scheduling.centre import Centre
 from services.scheduling.explain import solve
 from services.scheduling.problem import Problem, Solution, person_resource, venue_resource
+from services.scheduling.runs import horizon
 
-SECONDS = 10.0
+SECONDS = 5.0
 """What the search may take, as in the service."""
 
 Told = Callable[[str], None]

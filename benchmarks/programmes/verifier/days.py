@@ -10,7 +10,12 @@ from services.scheduling.centre import Break, WorkingDay
 def working_days(case: Case) -> list[date]:
     """The working days from the first slot to the last; a day on which a slot has begun is one."""
     begun = {case.local(slot.starts).date() for slot in case.slots if case.has_begun(slot)}
-    return [day for day in case.days if day in begun or (works(case, day) and not _is_shut(case, day))]
+    return [day for day in case.days if day in begun or opens(case, day)]
+
+
+def opens(case: Case, day: date) -> bool:
+    """Whether a date is a working day on which the Centre is not blocked as a whole."""
+    return works(case, day) and not _is_shut(case, day)
 
 
 def works(case: Case, day: date) -> bool:

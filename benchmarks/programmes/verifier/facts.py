@@ -27,7 +27,7 @@ _FIXED = ("01-01", "05-01", "12-16", "12-17")
 """New Year, Labour Day, and the two days of the National Day."""
 
 YEARS = (2026, 2027, 2028, 2033)
-"""The years that are entered; 2033 has Eid al-Fitr twice."""
+"""The years whose feasts are entered, 2033 with two Eid al-Fitr; the fixed days are there until 2034."""
 
 _AS_FAR_AS = timedelta(days=20)
 
@@ -61,7 +61,9 @@ class Facts:
 
 
 def _feasts() -> dict[date, Feast]:
-    found: dict[date, Feast] = {date.fromisoformat(f"{year}-{day}"): None for year in YEARS for day in _FIXED}
+    found: dict[date, Feast] = {
+        date.fromisoformat(f"{year}-{day}"): None for year in range(2026, 2035) for day in _FIXED
+    }
     for name, first_days in _FIRST_DAYS.items():
         for text in first_days:
             for number in range(_LASTS[name]):
