@@ -42,15 +42,19 @@ def subset(of: tuple[str, ...], least: int = 0) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(of), min_size=least, unique=True).map(sorted)
 
 
-languages = st.sampled_from((["ar"], ["en"], ["fr"], ["ar", "en"], ["en", "fr"]))
-seldom = st.integers(0, 7).map(lambda number: number == 0)
+languages = st.sampled_from((["ar", "en"], ["ar"], ["en"], ["fr"], ["en", "fr"]))
+seldom = st.sampled_from([*[False] * 15, True])
 
 
 @st.composite
 def centres(draw: st.DrawFn) -> Centre:
     zone, latitude, longitude = draw(st.sampled_from(PLACES))
     rooms = [_room(draw, f"room-{n}", "meeting") for n in range(draw(st.integers(1, 3)))]
-    rooms += [_room(draw, "dining", "dining")] if draw(OPTIONS) else []
+    rooms += (
+        [{**_room(draw, "dining", "dining"), "capacity": 25}]
+        if draw(st.sampled_from((True, True, False)))
+        else []
+    )
     sites = [_site(draw, f"site-{n}") for n in range(draw(st.integers(1, 2)))]
     premises = sorted({one["premises"] for one in (*rooms, *sites)})
     ways = [(one, other) for number, one in enumerate(premises) for other in premises[:number]]
@@ -111,15 +115,15 @@ def _room(draw: st.DrawFn, code: str, kind: str) -> dict[str, Any]:
         "address": _named("address"),
         "kind": kind,
         "premises": draw(st.sampled_from(("main", "main", "annex"))),
-        "capacity": draw(st.sampled_from((4, 10, 25))),
-        "features": draw(st.sampled_from(([], ["projector"], ["projector", "step-free"]))),
+        "capacity": draw(st.sampled_from((25, 10, 25, 4))),
+        "features": draw(st.sampled_from((["projector", "step-free"], ["projector"], []))),
         "closures": [{"first": "2027-01-04", "last": "2027-01-05"}] if draw(seldom) else [],
     }
 
 
 def _site(draw: st.DrawFn, code: str) -> dict[str, Any]:
     rules: dict[str, Any] = {
-        "group_cap": draw(st.sampled_from((2, 5, 20))),
+        "group_cap": draw(st.sampled_from((20, 5, 3))),
         "tour_minutes": draw(st.sampled_from((30, 60, 120))),
         "escort_required": not draw(seldom),
         "escort_gender": draw(st.sampled_from((None, None, "female"))),
@@ -132,7 +136,7 @@ def _site(draw: st.DrawFn, code: str) -> dict[str, Any]:
 
 
 def _people(draw: st.DrawFn, sites: list[str]) -> list[dict[str, Any]]:
-    counts = {"host": (1, 2), "expert": (1, 3), "interpreter": (0, 3), "escort": (0, 3)}
+    counts = {"host": (1, 3), "expert": (2, 4), "interpreter": (1, 5), "escort": (1, 4)}
     return [
         _person(draw, role, f"{role}-{number}", sites)
         for role, (least, most) in counts.items()
@@ -144,7 +148,7 @@ def _person(draw: st.DrawFn, role: str, code: str, sites: list[str]) -> dict[str
     pairs = st.lists(st.sampled_from((("ar", "en"), ("ar", "fr"), ("en", "fr"))), min_size=1, max_size=2)
     skills: dict[str, dict[str, Any]] = {
         "host": {"rank": draw(st.sampled_from(RANKS))},
-        "expert": {"themes": draw(subset(THEMES, 1))},
+        "expert": {"themes": draw(subset(THEMES, 2))},
         "interpreter": {"pairs": draw(pairs)},
         "escort": {"sites": draw(subset(tuple(sites), 1))},
     }
@@ -161,7 +165,7 @@ def _person(draw: st.DrawFn, role: str, code: str, sites: list[str]) -> dict[str
         "country": "FR" if draw(seldom) else None,
         "days_off": ["monday"] if draw(seldom) else [],
         "absences": [{"first": "2027-02-08", "last": "2027-02-09"}] if draw(seldom) else [],
-        "max_sessions_a_day": draw(st.integers(1, 6)),
+        "max_sessions_a_day": draw(st.integers(2, 6)),
     }
 
 
@@ -173,7 +177,7 @@ def _named(text: str) -> dict[str, str]:
 def requests(draw: st.DrawFn, centre: Centre) -> Needs:
     first = draw(st.sampled_from(CORNERS)) + timedelta(draw(st.integers(0, 4)))
     days = draw(st.integers(1, 3))
-    windows = [(first, first + timedelta(draw(st.integers(days - 1, days + 6))))]
+    windows = [(first, first + timedelta(draw(st.sampled_from((days + 4, days + 6, days + 2, days - 1)))))]
     if draw(OPTIONS):
         windows.append((first + timedelta(10), first + timedelta(10 + days)))
     sites = tuple(venue.code for venue in centre.venues if venue.site)
@@ -186,7 +190,7 @@ def requests(draw: st.DrawFn, centre: Centre) -> Needs:
             "windows": [{"first": one, "last": other} for one, other in windows],
             "days": days,
             "blackout_dates": [first + timedelta(1)] if draw(seldom) else [],
-            "size": draw(st.sampled_from((2, 4, 7, 10, 24))),
+            "size": draw(st.sampled_from((4, 7, 2, 10, 4, 24))),
             "head_rank": draw(st.sampled_from(RANKS)),
             "languages": draw(languages),
             "access_needs": ["step-free"] if draw(seldom) else [],
@@ -221,7 +225,7 @@ def calendars(draw: st.DrawFn, centre: Centre, first: date) -> dict[str, tuple[I
     if draw(seldom) and draw(seldom):
         return dict.fromkeys(everything, (Interval(midnight, midnight + timedelta(days=4)),))
     spans = st.lists(_spans(centre, midnight), max_size=4).map(tuple)
-    taken = draw(st.dictionaries(st.sampled_from([*everything, "centre"]), spans, max_size=6))
+    taken = draw(st.dictionaries(st.sampled_from([*everything, "centre"]), spans, max_size=8))
     blocks = tuple(Interval(span.start, span.end) for span in taken.get("centre", ()))
     return {**taken, **({"centre": blocks} if blocks else {})}
 
