@@ -55,7 +55,7 @@ def _elsewhere(case: Case, resource: str) -> list[Stay]:
     premises = {venue.code: venue.premises for venue in case.centre.venues}
     stays = []
     for span in case.problem.busy.get(resource, ()):
-        venue = getattr(span, "venue", "")
+        venue = getattr(span, "venue", "") if resource.startswith("person:") else ""
         where = premises.get(venue, "")
         stays.append(Stay(span.start, span.end, "something else", venue, where, fixed=True))
     return stays
