@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from services.scheduling.candidates import Blocked, lay_out
+from services.scheduling.availability import lay_out
+from services.scheduling.candidates import Blocked
 from services.scheduling.goals import score
 from services.scheduling.greedy import greedy
 from services.scheduling.problem import Problem, Solution
