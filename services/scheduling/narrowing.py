@@ -59,13 +59,15 @@ def wished(choice: Choice, wish: Wish, held: Sequence[Slot], grid: Grid) -> Choi
     parts, must = choice.parts, None
     interpreters = tuple(one for one in choice.interpreters if one.code != wish.instead_of)
     if wish.person is not None:
-        number = _part_of(wish.person, _role_meant(wish, held), choice.session)
+        role = _role_meant(wish, held)
+        number = _part_of(wish.person, role, choice.session)
         must = wish.person if number is None else None
         parts = tuple(
             tuple(one for one in options if one.code == wish.person) if at == number else options
             for at, options in enumerate(parts)
         )
-        if wish.person not in {one.code for one in (interpreters if number is None else parts[number])}:
+        able = parts[number] if number is not None else interpreters if role in {None, "interpreter"} else ()
+        if wish.person not in {one.code for one in able}:
             return Blocked(choice.session, "wish")
     possible = starts & union(venues)
     for options in parts:
