@@ -68,12 +68,13 @@ def what_comes_after_waits(model: Model) -> None:
         session = item.session
         if not session.after or not model.desk.holds(Rule.ORDER, session.key) or item.choice.fixed:
             continue
-        earlier = [
-            _before(model, other, item)
-            for other in model.sessions
-            if other.session.kind in session.after and session.meets(other.session)
-        ]
-        model.cp.add_bool_or(earlier)
+        for kinds in session.after:
+            earlier = [
+                _before(model, other, item)
+                for other in model.sessions
+                if other.session.kind in kinds and session.meets(other.session)
+            ]
+            model.cp.add_bool_or(earlier)
 
 
 def interpreted_where_no_language_is_shared(model: Model) -> None:
