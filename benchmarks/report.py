@@ -90,11 +90,12 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
             "idle, solver included, embedded servers",
             "median ≤ 1,000",
         ),
-        *_of_programmes(results["programmes"]),
+        *of_programmes(results["programmes"]),
     )
 
 
-def _of_programmes(programmes: Mapping[str, Any]) -> Iterator[Line]:
+def of_programmes(programmes: Mapping[str, Any]) -> Iterator[Line]:
+    """The rows about programmes, from what `wafd bench programmes` measured."""
     year, grown, again = programmes["years"][-1], programmes["typical_visit"][-1], programmes["replanning"]
     yield Line(
         f"programmes found of {year['visits']:,} requests a year",

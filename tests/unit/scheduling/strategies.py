@@ -227,6 +227,9 @@ def calendars(draw: st.DrawFn, centre: Centre, first: date) -> dict[str, tuple[I
     spans = st.lists(_spans(centre, midnight), max_size=4).map(tuple)
     taken = draw(st.dictionaries(st.sampled_from([*everything, "centre"]), spans, max_size=8))
     blocks = tuple(Interval(span.start, span.end) for span in taken.get("centre", ()))
+    if draw(st.sampled_from((False, False, False, True))):  # experts come late: what follows them waits
+        late = Interval(midnight, midnight + timedelta(hours=draw(st.sampled_from((8, 11, 36)))))
+        taken |= {f"person:{one.code}": (late,) for one in centre.in_role("expert")}
     return {**taken, **({"centre": blocks} if blocks else {})}
 
 
