@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -28,6 +29,8 @@ from services.scheduling.centre import Centre
 from services.scheduling.centre_file import BadCentre, load_centre
 from services.scheduling.domain import MOST_GROUPS, visitors_at_once
 from services.scheduling.handlers import PLAN, Office
+from services.scheduling.http import routes
+from services.scheduling.what_if import Previews
 from services.scheduling.worker import SolverProcess
 
 log = structlog.get_logger()
@@ -38,6 +41,7 @@ class SchedulingSettings(Settings):
 
     centre: Path = Field(description="the YAML file of the Centre's master data")
     solver_seconds: float = Field(default=5, gt=0, le=600, description="time limit of one search")
+    body_limit: int = Field(default=1_048_576, ge=1024, description="bytes that a request's body may have")
     answer_days: int = Field(default=7, ge=1, le=90, description="days that a ministry has to answer")
 
 
@@ -48,7 +52,7 @@ def service() -> Service:
         centre = load_centre(settings.centre)
     except BadCentre as error:
         raise UsageError(str(error)) from error
-    solver = SolverProcess()
+    solver, previewer = SolverProcess(), SolverProcess()  # the second starts with the first preview
     office = Office(centre, solver, settings.solver_seconds, settings.answer_days)
 
     @asynccontextmanager
@@ -63,6 +67,7 @@ def service() -> Service:
             with suppress(asyncio.CancelledError, BrokenProcessPool):
                 await warming
             await solver.stop()
+            await previewer.stop()
 
     async def ready(connection: asyncpg.Connection) -> str | None:
         known = await store.has_centre(connection, centre.content_hash)
@@ -80,6 +85,13 @@ def service() -> Service:
             VisitConfirmed: office.release_programme,
         },
         timers={PLAN: office.propose_programme},
+        routes=partial(
+            routes,
+            centre=centre,
+            previews=Previews(previewer),
+            seconds=settings.solver_seconds,
+            body_limit=settings.body_limit,
+        ),
         lifespan=lifespan,
         ready=ready,
     )

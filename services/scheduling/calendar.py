@@ -169,3 +169,11 @@ def span_of(centre: Centre, window: DateWindow) -> Interval:
     return Interval(
         local(centre, window.first, time()), local(centre, window.last + timedelta(days=1), time())
     )
+
+
+def breaks_of(centre: Centre, day: date) -> tuple[tuple[Interval, Bilingual], ...]:
+    """The breaks of a date, as aware UTC intervals in order, each with its name; none when closed."""
+    if closed_because(centre, day) is not None:
+        return ()
+    breaks = ((_span(centre, day, one), one.name) for one in _working_day(centre, day).breaks)
+    return tuple(sorted(breaks, key=lambda named: named[0]))
