@@ -86,7 +86,7 @@ def disruptions(draw: st.DrawFn) -> tuple[Problem, tuple[Slot, ...]]:
     )
     busy = {**asked.busy, lost: (*asked.busy.get(lost, ()), Interval(hit.starts, hit.ends))}
     now = draw(st.sampled_from((asked.now, asked.now, slots[0].starts, slots[len(slots) // 2].starts)))
-    pinned = draw(st.frozensets(st.sampled_from([slot.key for slot in slots]), max_size=2))
+    pinned = draw(st.sampled_from([(), (hit.key,), (slots[0].key, slots[-1].key)]).map(frozenset))
     to_come = tuple(slot for slot in slots if slot.starts > now)
     wishes = tuple(draw(st.lists(_wishes(asked, to_come), max_size=1))) if to_come else ()
     return replace(asked, busy=busy, now=now, held=slots, pinned=pinned, wishes=wishes), slots
