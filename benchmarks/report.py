@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,6 +120,30 @@ def _waits(results: Results) -> Sequence[Line]:
             "idle, solver included, embedded servers",
             "median ≤ 1,000",
         ),
+        *of_programmes(results["programmes"]),
+    )
+
+
+def of_programmes(programmes: Mapping[str, Any]) -> Iterator[Line]:
+    """The rows about programmes, from what `wafd bench programmes` measured."""
+    year, grown, again = programmes["years"][-1], programmes["typical_visit"][-1], programmes["replanning"]
+    yield Line(
+        f"programmes found of {year['visits']:,} requests a year",
+        f"{year['feasible']:.1%}, cost {year['cost_ratio_to_greedy']} of the floor",
+        f"{year['feasible_greedy']:.1%}, greedy planner",
+        f"never worse ({year['worse_than_greedy']} were)",
+    )
+    yield Line(
+        f"typical visit of three days, {grown['bookings']:,} bookings, ms",
+        f"median {grown['median']}, p95 {grown['p95']}, p99 {grown['p99']}",
+        f"median {programmes['typical_visit'][0]['median']} on an empty calendar",
+        "p95 < 1,000 on 10,000 bookings",
+    )
+    yield Line(
+        "slots changed after one cancellation",
+        f"median {again['slots_changed']}, {again['share']} of the floor",
+        f"median {again['slots_changed_anew']}, solved anew",
+        "≤ 1/3",
     )
 
 

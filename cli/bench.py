@@ -21,6 +21,7 @@ from benchmarks import resume as resume_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import steady as steady_benchmark
 from benchmarks.report import machine, markdown
+from cli import bench_programmes
 from cli.demo import progress_bar, system
 from cli.examples import CENTRE_ZONE, REQUESTS, read_examples
 from cli.forum import schedule
@@ -143,6 +144,24 @@ async def latency(
     await _show(_latency(requests), as_json=as_json)
 
 
+@bench_app.command()
+@command
+async def programmes(
+    visits: Annotated[
+        list[int] | None, typer.Option(min=10, max=2000, help="Visits a year; give it again for more years.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another makes another Centre and other requests.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Plan a year of made-up visits, check every programme independently, compare with a greedy planner."""
+    configure("bench", "error")
+    figures = bench_programmes.measured(visits or [*bench_programmes.VISITS], seed)
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        bench_programmes.tables(figures)
+
+
 @bench_app.command("all")
 @command
 async def everything(
@@ -164,6 +183,7 @@ async def everything(
         "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 7, kafka, postgres),
         "soak": lambda: soak_benchmark.soak(1_000_000 // part, kafka, postgres),
         "latency": lambda: _latency(40 // part),
+        "programmes": lambda: _programmes([10, 1000 // part]),
     }
     results: dict[str, dict[str, Any]] = {}
     for number, (name, measure) in enumerate(steps.items(), 1):
@@ -176,6 +196,10 @@ async def everything(
     (out / "results.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
     (out / "results.md").write_text(table, "utf-8")
     print(json.dumps(content) if as_json else table)
+
+
+async def _programmes(visits: list[int]) -> dict[str, Any]:
+    return bench_programmes.measured(visits, seed=1)
 
 
 async def _latency(requests: int) -> dict[str, Any]:

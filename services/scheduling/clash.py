@@ -53,7 +53,7 @@ def _without_sessions(sessions: tuple[Session, ...], aside: Aside) -> tuple[tupl
     prepared = {
         Cause(Rule.ORDER, one.key)
         for one in kept
-        if any(other.kind in one.after and other.meets(one) for other in gone)
+        if any(other.kind in kinds and other.meets(one) for other in gone for kinds in one.after)
     }
     return kept, aside | prepared
 

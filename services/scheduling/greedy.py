@@ -117,10 +117,12 @@ def _apart(desk: Desk, one: Placed, other: Placed) -> bool:
 
 def _is_prepared(placed: Placed, programme: list[Placed]) -> bool:
     session = placed.session
-    return not session.after or any(
-        other.session.kind in session.after and session.meets(other.session) and _end(other) <= placed.start
+    over = {
+        other.session.kind
         for other in programme
-    )
+        if session.meets(other.session) and _end(other) <= placed.start
+    }
+    return not any(over.isdisjoint(kinds) for kinds in session.after)
 
 
 def _within_limits(desk: Desk, placed: Placed, programme: list[Placed]) -> bool:

@@ -57,23 +57,24 @@ def wished(choice: Choice, wish: Wish, held: Sequence[Slot], grid: Grid) -> Choi
     if wish.venue is not None:
         venues = tuple(one for one in venues if one.code == wish.venue)
     parts, must = choice.parts, None
+    interpreters = tuple(one for one in choice.interpreters if one.code != wish.instead_of)
     if wish.person is not None:
         role = _role_meant(wish, held)
-        number = None if role == "interpreter" else _part_of(wish.person, role, choice.session)
-        must = wish.person if role == "interpreter" else None
-        if number is not None:
-            parts = tuple(
-                tuple(one for one in options if one.code == wish.person) if at == number else options
-                for at, options in enumerate(parts)
-            )
-        if wish.person not in {one.code for options in (*parts, choice.interpreters) for one in options}:
+        number = _part_of(wish.person, role, choice.session)
+        must = wish.person if number is None else None
+        parts = tuple(
+            tuple(one for one in options if one.code == wish.person) if at == number else options
+            for at, options in enumerate(parts)
+        )
+        able = parts[number] if number is not None else interpreters if role in {None, "interpreter"} else ()
+        if wish.person not in {one.code for one in able}:
             return Blocked(choice.session, "wish")
     possible = starts & union(venues)
     for options in parts:
         possible &= union(options)
     if not possible:
         return Blocked(choice.session, "wish")
-    return replace(choice, starts=possible, venues=venues, parts=parts, must=must)
+    return replace(choice, starts=possible, venues=venues, parts=parts, interpreters=interpreters, must=must)
 
 
 def _role_meant(wish: Wish, held: Sequence[Slot]) -> str | None:

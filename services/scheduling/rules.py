@@ -68,12 +68,13 @@ def what_comes_after_waits(model: Model) -> None:
         session = item.session
         if not session.after or not model.desk.holds(Rule.ORDER, session.key) or item.choice.fixed:
             continue
-        earlier = [
-            _before(model, other, item)
-            for other in model.sessions
-            if other.session.kind in session.after and session.meets(other.session)
-        ]
-        model.cp.add_bool_or(earlier)
+        for kinds in session.after:
+            earlier = [
+                _before(model, other, item)
+                for other in model.sessions
+                if other.session.kind in kinds and session.meets(other.session)
+            ]
+            model.cp.add_bool_or(earlier)
 
 
 def interpreted_where_no_language_is_shared(model: Model) -> None:
@@ -95,7 +96,9 @@ def interpreted_where_no_language_is_shared(model: Model) -> None:
                 fitting = [item.interpreters[code] for code in helpers if code in item.interpreters]
                 model.cp.add(sum(fitting) >= session.teams).only_enforce_if(literal)
                 needing.append(literal)
-        if item.interpreters:
+        if not needing:  # whoever would have needed them is away
+            model.cp.add(sum(item.interpreters.values()) == 0)
+        else:
             needed = model.cp.new_bool_var(f"{item.key} is interpreted")
             model.cp.add_max_equality(needed, needing)
             model.cp.add(sum(item.interpreters.values()) == session.teams * needed)

@@ -41,7 +41,8 @@ class Session:
     ``interpreters`` lists, for each person of the parts who shares no language with the delegation, who
     can help; ``teams`` is how many of them are needed at once. ``group`` is the number of the group that
     takes part, None for all; ``day`` the number of the only day of the run it may be on; ``within`` the
-    hours it is held in, through breaks; ``after`` the kinds of which one session has to be over before.
+    hours it is held in, through breaks; for each of ``after``, one session of one of these kinds has to
+    be over before.
     """
 
     key: str
@@ -57,7 +58,7 @@ class Session:
     theme: str | None = None
     day: int | None = None
     within: Hours | None = None
-    after: tuple[Kind, ...] = ()
+    after: tuple[tuple[Kind, ...], ...] = ()
 
     @property
     def stage(self) -> int:
@@ -156,7 +157,7 @@ def _session(
         theme=theme.code if theme else None,
         day=day,
         within=item.hours,
-        after=item.after or prepared,
+        after=tuple(kinds for kinds in (item.after, prepared) if kinds),
     )
 
 

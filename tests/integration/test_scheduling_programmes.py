@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from benchmarks.programmes.verifier import complaints
 from runtime.timers import Timers
 from runtime.transaction import Transaction, Transactions
 from schemas.event import EVENTS, Event, EventData, new_event, read_event
@@ -40,8 +41,7 @@ from services.scheduling.handlers import Contested, Office, _respond_by
 from services.scheduling.problem import Infeasible, Problem, Solution
 from services.scheduling.store import Visit
 from tests.conftest import OpenTransactions
-from tests.unit.scheduling.factories import CENTRE, NOW, needs
-from tests.unit.scheduling.verifier import complaints
+from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem
 
 FOCAL_POINT = {"name": {"latin": "Amal Haddad", "arabic": "أمل حداد"}, "email": "amal@mfa.example"}
 FACTS = {"reference": "V-2026-000017", "country": "QA", "ministry": "Ministry of Foreign Affairs"}
@@ -153,7 +153,7 @@ async def test_a_planned_visit_is_proposed_and_its_people_and_places_are_held(de
     assert isinstance(programme, ProgrammeProposed)
     assert (programme.release, programme.revision) == (1, 1)
     assert programme.respond_by.isoformat() == "2026-11-30T09:00:00+00:00"
-    assert complaints(CENTRE, needs(), programme.slots, {}, NOW) == []
+    assert complaints(problem(), programme.slots) == []
     expected = {(slot.key, f"visit:{visit}") for slot in programme.slots}
     expected |= {(slot.key, f"venue:{slot.place.code}") for slot in programme.slots}
     expected |= {(slot.key, f"person:{one.person}") for slot in programme.slots for one in slot.assignments}
@@ -187,7 +187,7 @@ async def test_two_visits_never_share_a_person_or_venue(desk: Desk):
     programmes = [await propose(desk, one) for one in visits]
     busy: dict[str, tuple[Interval, ...]] = {}
     for programme in programmes:
-        assert complaints(CENTRE, needs(), programme.slots, busy, NOW) == []
+        assert complaints(problem(busy=busy), programme.slots) == []
         for slot in programme.slots:
             for resource in (
                 f"venue:{slot.place.code}",

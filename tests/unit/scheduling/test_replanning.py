@@ -133,6 +133,17 @@ def test_what_cannot_be_is_told_and_why(wish: Wish):
     assert "is wanted otherwise" in " ".join(reason.en for reason in outcome.reasons)
 
 
+def test_an_interpreter_is_wanted_without_saying_instead_of_whom():
+    asked = replace(ASKED, needs=ASKED.needs.model_copy(update={"languages": ("fr",)}))
+    held = programme(asked).slots
+    wish = Wish("briefing-labour-inspection", person="interpreter-02")
+    again = programme(replace(asked, held=held, wishes=(wish,)))
+    slot = next(slot for slot in again.slots if slot.key == wish.key)
+    assert ("interpreter", "interpreter-02") in {(one.role, one.person) for one in slot.assignments}
+    elsewhere = Wish("welcome", person="interpreter-02", instead_of=held[0].assignments[0].person)
+    assert isinstance(solve(replace(asked, held=held, wishes=(elsewhere,))), Infeasible)
+
+
 def test_a_late_flight_moves_the_beginning_and_keeps_the_rest():
     late = ASKED.needs.model_copy(update={"arrives": datetime(2027, 1, 3, 5, 30, tzinfo=UTC)})
     asked = replace(ASKED, needs=late, held=HELD.slots)

@@ -1,16 +1,17 @@
 """Single rules of a programme, each in a situation where it alone decides."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from benchmarks.programmes.verifier import complaints
 from services.scheduling.calendar import Booked, Interval
 from services.scheduling.centre import Centre
 from services.scheduling.explain import solve
 from services.scheduling.problem import Infeasible, Problem, Solution
 from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem, taken
-from tests.unit.scheduling.verifier import complaints
 
 WEEK = ("2027-01-03", "2027-01-08")
 
@@ -18,7 +19,7 @@ WEEK = ("2027-01-03", "2027-01-08")
 def slots_of(asked: Problem):
     outcome = solve(asked)
     assert isinstance(outcome, Solution), outcome
-    assert complaints(asked.centre, asked.needs, outcome.slots, asked.busy, asked.now) == []
+    assert complaints(asked, outcome.slots) == []
     return {slot.key: slot for slot in outcome.slots}
 
 
@@ -42,6 +43,17 @@ def test_a_tour_waits_for_the_briefing_that_comes_late():
     slots = slots_of(problem(busy=busy, windows=window, themes=["national-referral-mechanism"]))
     assert slots["tour-shelter"].starts >= slots["briefing-national-referral-mechanism"].ends
     assert slots["tour-shelter"].starts >= hour(4, 8)
+
+
+def test_a_sites_own_rule_holds_beside_what_the_catalogue_asks_for():
+    catalogue = tuple(
+        one.model_copy(update={"after": ("welcome",)}) if one.kind == "tour" else one
+        for one in CENTRE.catalogue
+    )
+    busy = dict.fromkeys(["person:expert-01", "person:expert-08"], taken("2027-01-03", "2027-01-04"))
+    asked = problem(themes=["national-referral-mechanism"], busy=busy)
+    slots = slots_of(replace(asked, centre=CENTRE.model_copy(update={"catalogue": catalogue})))
+    assert slots["tour-shelter"].starts >= slots["briefing-national-referral-mechanism"].ends
 
 
 def test_who_may_have_one_session_a_day_does_not_welcome_and_close_on_the_same():

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.programmes.verifier import complaints
 from schemas.visits import Needs
 from services.scheduling.calendar import Interval
 from services.scheduling.explain import solve
 from services.scheduling.problem import Infeasible, Problem, Solution
 from tests.unit.scheduling.factories import CENTRE, EXAMPLE, NOW, needs, problem, taken
-from tests.unit.scheduling.verifier import complaints
 
 THEMES = [theme.code for theme in CENTRE.themes]
 SITES = [venue.code for venue in CENTRE.venues if venue.site]
@@ -24,7 +24,7 @@ RESOURCES = [f"person:{one.code}" for one in CENTRE.people] + [f"venue:{one.code
 def programme(asked: Problem) -> Solution:
     outcome = solve(asked)
     assert isinstance(outcome, Solution), outcome
-    assert complaints(CENTRE, asked.needs, outcome.slots, asked.busy, asked.now) == []
+    assert complaints(asked, outcome.slots) == []
     return outcome
 
 
@@ -72,9 +72,10 @@ def wishes(draw: st.DrawFn) -> Needs:
     st.dictionaries(st.sampled_from(RESOURCES), st.lists(bookings, max_size=4).map(tuple), max_size=12),
 )
 def test_every_programme_keeps_every_rule(asked: Needs, busy: dict[str, tuple[Interval, ...]]):
-    outcome = solve(Problem(CENTRE, asked, busy, NOW, 2))
+    whole = Problem(CENTRE, asked, busy, NOW, 2)
+    outcome = solve(whole)
     if isinstance(outcome, Solution):
-        assert complaints(CENTRE, asked, outcome.slots, busy, NOW) == []
+        assert complaints(whole, outcome.slots) == []
     else:
         assert outcome.reasons
         assert len(outcome.alternatives) <= 3
@@ -237,3 +238,9 @@ def test_no_stay_is_offered_that_is_longer_than_a_request_may_ask_for():
         days=10, themes=[], sites=["moon"], windows=[{"first": "2027-01-03", "last": "2027-01-04"}]
     )
     assert all("working days" not in offer.note.en for offer in infeasible(asked).alternatives)
+
+
+def test_whoever_needs_no_interpreter_leads_when_the_one_who_would_is_away():
+    busy = {"person:expert-04": taken("2027-01-03", "2027-01-08")}
+    found = programme(problem(themes=["prosecution"], sites=[], languages=["en"], busy=busy))
+    assert [one.person for one in found.slots[1].assignments] == ["expert-08"]
