@@ -25,7 +25,7 @@ from services.scheduling.grid import Grid, quarters, starts
 from services.scheduling.narrowing import begun, pinned, wished
 from services.scheduling.problem import CENTRE_RESOURCE, Problem, person_resource, venue_resource
 from services.scheduling.sessions import Session
-from services.scheduling.ways import premises, travel
+from services.scheduling.ways import Ways
 
 
 def lay_out(
@@ -34,7 +34,8 @@ def lay_out(
     """Find what is left for each session on the run, or the first session with nothing left."""
     whole = Grid.over(problem.centre, days, problem.now, breaks=holds(aside, Rule.BREAKS))
     grid = _bounded(problem, whole, aside)
-    look = _Look(problem, grid, aside)
+    ways = Ways(problem.centre)
+    look = _Look(problem, grid, ways, aside)
     choices = []
     for session in sessions:
         choice = look.choice(session)
@@ -48,7 +49,8 @@ def lay_out(
         for option in options
         if problem.centre.person(option.code)  # whoever has a part that has begun may have left since
     }
-    return Desk(grid, tuple(choices), {code: look.sessions_left(code) for code in sorted(people)}, aside)
+    left = {code: look.sessions_left(code) for code in sorted(people)}
+    return Desk(grid, tuple(choices), left, ways, aside)
 
 
 def _bounded(problem: Problem, grid: Grid, aside: Aside) -> Grid:
@@ -68,9 +70,10 @@ def _bounded(problem: Problem, grid: Grid, aside: Aside) -> Grid:
 class _Look:
     """Looks up, once each, when the resources of a problem are free on a grid."""
 
-    def __init__(self, problem: Problem, grid: Grid, aside: Aside) -> None:
+    def __init__(self, problem: Problem, grid: Grid, ways: Ways, aside: Aside) -> None:
         self._problem, self._centre = problem, problem.centre
         self._grid = grid
+        self._ways = ways
         self._aside = aside
         self._people: dict[tuple[str, str, bool], int] = {}
         self._venues: dict[str, int] = {}
@@ -103,7 +106,7 @@ class _Look:
         if session.day is not None:
             open_starts &= self._grid.day_mask(self._grid.days[session.day])
         venues = _options(session.venues, self._venue_free, open_starts, length)
-        homes = tuple(dict.fromkeys(premises(self._centre, option.code) for option in venues))
+        homes = tuple(dict.fromkeys(self._ways.premises(option.code) for option in venues))
         parts = tuple(self._people_for(part.people, homes, open_starts, length) for part in session.parts)
         helpers = tuple(dict.fromkeys(code for codes in session.interpreters.values() for code in codes))
         interpreters = self._people_for(helpers, homes, open_starts, length, interpreting=True)
@@ -189,8 +192,8 @@ class _Look:
         """When a person is busy, with the way to these premises and the rest of who interprets."""
         rest = self._centre.interpreting.rest if interpreting else 0
         for span in self._busy(person_resource(code)):
-            there = premises(self._centre, span.venue) if isinstance(span, Booked) else home
-            on_the_way = 0 if there == home else travel(self._centre, home, there) * QUARTER
+            there = self._ways.premises(span.venue) if isinstance(span, Booked) else home
+            on_the_way = 0 if there == home else self._ways.travel(home, there) * QUARTER
             margin = timedelta(minutes=max(rest if isinstance(span, Booked) else 0, on_the_way))
             yield Interval(span.start - margin, span.end + margin)
 

@@ -9,6 +9,7 @@ from typing import Literal
 from schemas.scheduling import Slot
 from services.scheduling.grid import Grid, quarters
 from services.scheduling.sessions import Session
+from services.scheduling.ways import Ways
 
 
 class Rule(StrEnum):
@@ -93,6 +94,7 @@ class Desk:
     grid: Grid
     choices: tuple[Choice, ...]
     left: Mapping[str, Mapping[date, int]]
+    ways: Ways
     aside: Aside = NOTHING
 
     def holds(self, rule: Rule, subject: str = "") -> bool:

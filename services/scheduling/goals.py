@@ -75,12 +75,19 @@ class Prices:
             choice.session.key: {one.code: place for place, one in enumerate(choice.venues)}
             for choice in desk.choices
         }
+        self._people: dict[tuple[str, str], Mapping[GoalName, int]] = {}
         self.share = fair_share(desk)
 
     def person(self, session: Session, number: int, code: str) -> Mapping[GoalName, int]:
         """Of giving the part of that number to a person: fair load, and a host near in rank."""
+        key = (session.parts[number].role, code)
+        if key not in self._people:
+            self._people[key] = self._of_person(*key)
+        return self._people[key]
+
+    def _of_person(self, role: str, code: str) -> Mapping[GoalName, int]:
         cost: dict[GoalName, int] = {"fair-load": self._load_of(code)}
-        if session.parts[number].role == "host":
+        if role == "host":
             person = self._centre.person(code)
             rank = person.rank.order if person and person.rank else 0
             cost["near-in-rank"] = COST_OF_RANK * max(0, self._guest - rank)

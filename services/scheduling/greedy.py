@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 from services.scheduling.candidates import Choice, Desk, Option
 from services.scheduling.domain import HALF_DAY_MINUTES, is_half_day
 from services.scheduling.goals import GoalName, Placed, Prices, costs
 from services.scheduling.grid import bits, quarters
 from services.scheduling.problem import Problem
-from services.scheduling.ways import premises, way
 
 TRIED = 4
 """Of each part, the people tried at one start: the cheapest."""
@@ -39,30 +38,48 @@ def _cheapest(
     problem: Problem, desk: Desk, prices: Prices, choice: Choice, programme: list[Placed]
 ) -> Placed | None:
     best: tuple[int, Placed] | None = None
+    parts = [
+        _by_price(options, partial(prices.person, choice.session, at))
+        for at, options in enumerate(choice.parts)
+    ]
+    interpreters = _by_price(choice.interpreters, prices.interpreter)
     for start in bits(choice.starts):
-        waiting = sum(prices.wait(choice.session, prices.day_of(start), start).values())
-        if best and waiting >= best[0]:
-            continue
-        for placed in _at(choice, start, prices, desk):
-            cost = sum(price for _, price in costs(prices, placed))
-            if (best is None or cost < best[0]) and _fits(problem, desk, placed, programme, choice):
-                best = cost, placed
+        for venue in (one.code for one in choice.venues if one.starts >> start & 1):
+            bare = Placed(choice.session, start, venue, (), ())
+            if (best and _cost(prices, bare) >= best[0]) or not (
+                choice.fixed or _has_time(desk, bare, programme)
+            ):
+                continue
+            for placed in _manned(choice, bare, desk, parts, interpreters):
+                cost = _cost(prices, placed)
+                if (best is None or cost < best[0]) and _fits(problem, desk, placed, programme, choice):
+                    best = cost, placed
     return best[1] if best else None
 
 
-def _at(choice: Choice, start: int, prices: Prices, desk: Desk) -> Iterator[Placed]:
-    """The ways to hold a session at a start: venues by size, the cheapest people of each part."""
-    session = choice.session
-    for venue in (one for one in choice.venues if one.starts >> start & 1):
-        home = premises(desk.grid.centre, venue.code)
-        groups = [
-            _cheapest_of(_present(options, home, start), partial(prices.person, session, number))
-            for number, options in enumerate(choice.parts)
-        ]
-        free = _cheapest_of(_present(choice.interpreters, home, start), prices.interpreter)
-        for people in product(*groups):
-            if len({*people}) == len(people):
-                yield from _interpreted(choice, start, venue.code, people, free)
+def _cost(prices: Prices, placed: Placed) -> int:
+    return sum(price for _, price in costs(prices, placed))
+
+
+def _by_price(options: tuple[Option, ...], price: Callable[[str], Mapping[GoalName, int]]) -> list[Option]:
+    return sorted(options, key=lambda option: sum(price(option.code).values()))
+
+
+def _has_time(desk: Desk, bare: Placed, programme: list[Placed]) -> bool:
+    """Whether the delegation and the venue are free, whoever of the Centre takes part."""
+    return all(_apart(desk, bare, other) for other in programme)
+
+
+def _manned(
+    choice: Choice, bare: Placed, desk: Desk, parts: list[list[Option]], interpreters: list[Option]
+) -> Iterator[Placed]:
+    """The ways to give the parts of a session at a time and place, the cheapest people of each."""
+    home = desk.ways.premises(bare.venue)
+    groups = [_present(options, home, bare.start) for options in parts]
+    free = _present(interpreters, home, bare.start)
+    for people in product(*groups):
+        if len({*people}) == len(people):
+            yield from _interpreted(choice, bare.start, bare.venue, people, free)
 
 
 def _interpreted(
@@ -83,12 +100,9 @@ def _interpreted(
             yield Placed(session, start, venue, people, team)
 
 
-def _cheapest_of(codes: list[str], price: Callable[[str], Mapping[GoalName, int]]) -> list[str]:
-    return sorted(codes, key=lambda code: sum(price(code).values()))[:TRIED]
-
-
-def _present(options: tuple[Option, ...], home: str, start: int) -> list[str]:
-    return [one.code for one in options if one.elsewhere.get(home, one.starts) >> start & 1]
+def _present(options: list[Option], home: str, start: int) -> list[str]:
+    present = (one.code for one in options if one.elsewhere.get(home, one.starts) >> start & 1)
+    return list(islice(present, TRIED))
 
 
 def _fits(problem: Problem, desk: Desk, placed: Placed, programme: list[Placed], choice: Choice) -> bool:
@@ -111,7 +125,7 @@ def _apart(desk: Desk, one: Placed, other: Placed) -> bool:
     first, second = sorted((one, other), key=lambda placed: placed.start)
     if meet and first.session.stage > second.session.stage:
         return False
-    gap = way(desk.grid.centre, first.venue, second.venue)
+    gap = desk.ways.between(first.venue, second.venue)
     return second.start >= _end(first) + gap
 
 

@@ -11,7 +11,6 @@ from services.scheduling.goals import COST_OF_IMBALANCE, GoalName, Placed, Price
 from services.scheduling.grid import bits
 from services.scheduling.problem import Problem
 from services.scheduling.sessions import Session
-from services.scheduling.ways import premises
 
 QUARTERS_A_DAY = 96
 
@@ -208,7 +207,7 @@ def _premises(model: Model, venues: dict[str, cp_model.IntVar]) -> dict[str, cp_
     """A literal for each of the premises that a session may be on."""
     homes: dict[str, list[cp_model.IntVar]] = {}
     for code, literal in venues.items():
-        homes.setdefault(premises(model.problem.centre, code), []).append(literal)
+        homes.setdefault(model.desk.ways.premises(code), []).append(literal)
     if len(homes) == 1:
         return dict.fromkeys(homes, model.cp.new_constant(1))
     at = {home: model.cp.new_bool_var(f"at {home}") for home in homes}

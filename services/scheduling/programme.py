@@ -3,10 +3,8 @@
 from schemas.scheduling import Assignment, Place, Slot
 from schemas.terms import Bilingual
 from services.scheduling.candidates import Choice, Desk, Option
-from services.scheduling.centre import Centre
 from services.scheduling.goals import Placed, Prices
 from services.scheduling.problem import Problem
-from services.scheduling.ways import premises
 
 
 def slot_of(problem: Problem, desk: Desk, one: Placed) -> Slot:
@@ -36,9 +34,7 @@ def slot_of(problem: Problem, desk: Desk, one: Placed) -> Slot:
 def _why(problem: Problem, desk: Desk, choice: Choice, one: Placed) -> tuple[Bilingual, ...]:
     """Why this time, place and people, as far as the alternatives show it; names nobody."""
     prices = Prices(problem, desk)
-    people = tuple(
-        _why_person(problem.centre, prices, choice, number, one) for number in range(len(one.people))
-    )
+    people = tuple(_why_person(desk, prices, choice, number, one) for number in range(len(one.people)))
     interpreted = (_why_interpreters(choice),) if one.interpreters else ()
     return (_why_then(prices, choice, one), _why_there(choice, one), *people, *interpreted)
 
@@ -71,9 +67,9 @@ def _why_there(choice: Choice, one: Placed) -> Bilingual:
     )
 
 
-def _why_person(centre: Centre, prices: Prices, choice: Choice, number: int, one: Placed) -> Bilingual:
+def _why_person(desk: Desk, prices: Prices, choice: Choice, number: int, one: Placed) -> Bilingual:
     role, code = choice.session.parts[number].role, one.people[number]
-    home = premises(centre, one.venue)
+    home = desk.ways.premises(one.venue)
     free = [option for option in choice.parts[number] if _is_free(option, one.start, home)]
     cost = {option.code: sum(prices.person(choice.session, number, option.code).values()) for option in free}
     ar, en = _ROLES[role]

@@ -6,11 +6,10 @@ from itertools import combinations
 from ortools.sat.python import cp_model
 
 from services.scheduling.candidates import Rule
-from services.scheduling.domain import BUFFER_MINUTES, HALF_DAY_MINUTES, is_half_day
+from services.scheduling.domain import HALF_DAY_MINUTES, is_half_day
 from services.scheduling.grid import quarters
 from services.scheduling.model import Model, Variables
 from services.scheduling.problem import person_resource
-from services.scheduling.ways import travel
 
 
 def state_rules(model: Model) -> None:
@@ -198,9 +197,8 @@ def _before(model: Model, first: Variables, second: Variables) -> cp_model.IntVa
 
 def _ways(model: Model, first: Variables, second: Variables) -> tuple[dict[tuple[str, str], int], int]:
     """Quarters between different venues of two sessions, by premises, and the fewest of them."""
-    centre, buffer = model.problem.centre, quarters(BUFFER_MINUTES)
     ways = {
-        (here, there): buffer if here == there else travel(centre, here, there)
+        (here, there): model.desk.ways.travel(here, there)
         for here in first.premises
         for there in second.premises
     }
