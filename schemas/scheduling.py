@@ -26,6 +26,9 @@ class SiteEntry(Frozen):
     code: Code
     title: Bilingual
     group_cap: int = Field(ge=1, description="Visitors at one time.")
+    visitors: int | None = Field(
+        default=None, ge=1, description="Visitors of one visit, in groups; none: as many as `group_cap`."
+    )
     media_allowed: bool
     confidentiality_required: bool
 

@@ -9,9 +9,11 @@ from schemas.scheduling import Alternative
 from schemas.terms import Bilingual, DateWindow
 from schemas.visits import Needs
 from services.scheduling.budget import Budget
-from services.scheduling.domain import horizon, runs_of_days, sessions_wanted
+from services.scheduling.domain import MOST_GROUPS, visitors_at_once
 from services.scheduling.problem import Problem, Solution
 from services.scheduling.reasons import Fault, standing_faults
+from services.scheduling.runs import horizon, runs_of_days
+from services.scheduling.sessions import sessions_wanted
 from services.scheduling.solver import place, search, versions
 
 MOST_ALTERNATIVES = 3
@@ -34,7 +36,7 @@ def alternatives(problem: Problem, faults: tuple[Fault, ...], budget: Budget) ->
     """
     needs = _without(problem.needs, faults)
     if standing_faults(needs, problem.centre):
-        return ()
+        return tuple(islice(_offers(problem.needs, _smaller(problem, budget)), 1))
     possible, asked = replace(problem, needs=needs), problem.needs
     found: list[Alternative] = []
     if needs != asked and isinstance(bare := search(possible, budget.share(KINDS)), Solution):
@@ -62,19 +64,37 @@ def _without(needs: Needs, faults: tuple[Fault, ...]) -> Needs:
     )
 
 
+def _smaller(problem: Problem, budget: Budget) -> Iterator[tuple[Needs, Solution]]:
+    """The whole programme for as many as the largest room and the sites asked for can take."""
+    needs, centre = problem.needs, problem.centre
+    rooms = [venue.capacity for venue in centre.venues if {*needs.access_needs} <= {*venue.features}]
+    sites = [
+        MOST_GROUPS * visitors_at_once(site, site.site)
+        for code in needs.sites
+        if (site := centre.venue(code)) and site.site
+    ]
+    for size in sorted({size for size in (*rooms, *sites) if size < needs.size}, reverse=True):
+        fewer = needs.model_copy(update={"size": size})
+        if not standing_faults(fewer, centre):
+            found = search(replace(problem, needs=fewer), budget)
+            if isinstance(found, Solution):
+                yield fewer, found
+            return
+
+
 def _later(problem: Problem, budget: Budget) -> Iterator[Solution]:
     """Programmes on runs of days outside the windows asked for, one a week, the earliest first."""
     if budget.is_spent:
         return
     span = horizon(problem.needs, problem.now, problem.centre)
-    runs = runs_of_days(problem.centre, span, problem.needs, problem.now)
+    runs = runs_of_days(problem, span)
     unbroken = [days for days in runs if days[-1] - days[0] == runs[0][-1] - runs[0][0]]
     not_before = span.first
     for days in unbroken:
         asked = any(one.first <= days[0] and days[-1] <= one.last for one in problem.needs.windows)
         if asked or days[0] < not_before:
             continue
-        for version in versions(problem, sessions_wanted(problem.needs, problem.centre)):
+        for version in versions(problem, sessions_wanted(problem.needs, problem.centre, days)):
             if budget.is_spent:
                 return
             if solution := place(problem, version, days, budget):
@@ -114,6 +134,11 @@ def _alternative(asked: Needs, offered: Needs, solution: Solution) -> Alternativ
     if offered.days != asked.days:
         ar += f"، وعدد أيام العمل {offered.days} بدلا من {asked.days}"
         en += f", takes {offered.days} working days instead of {asked.days}"
+    if offered.size != asked.size:
+        ar, en = (
+            f"{ar}، لوفد من {offered.size} شخصا",
+            f"{en}, for {offered.size} people instead of {asked.size}",
+        )
     missing = [code for code in asked.themes if code not in solution.themes]
     missing += [code for code in asked.sites if code not in offered.sites]
     if missing:
@@ -123,5 +148,6 @@ def _alternative(asked: Needs, offered: Needs, solution: Solution) -> Alternativ
         window=DateWindow(first=first, last=last),
         first_day=first,
         themes=solution.themes,
+        size=offered.size if offered.size != asked.size else None,
         note=Bilingual(ar=ar, en=en),
     )

@@ -28,6 +28,7 @@ from schemas.visits import (
 from services.scheduling import store
 from services.scheduling.centre import Centre
 from services.scheduling.centre_file import BadCentre, load_centre
+from services.scheduling.domain import MOST_GROUPS, visitors_at_once
 from services.scheduling.handlers import (
     cancel_programme,
     release_programme,
@@ -128,12 +129,13 @@ def catalogue(centre: Centre, revision: int) -> CataloguePublished:
             SiteEntry(
                 code=venue.code,
                 title=venue.name,
-                group_cap=min(venue.site.group_cap, venue.capacity),
+                group_cap=visitors_at_once(venue, venue.site),
+                visitors=MOST_GROUPS * visitors_at_once(venue, venue.site),
                 media_allowed=venue.site.media_allowed,
                 confidentiality_required=venue.site.confidentiality_required,
             )
             for venue in centre.venues
             if venue.site
         ),
-        largest_venue=max(venue.capacity for venue in centre.venues if venue.kind != "site"),
+        largest_venue=max(venue.capacity for venue in centre.venues if venue.kind in {"meeting", "hall"}),
     )

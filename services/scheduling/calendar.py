@@ -1,11 +1,12 @@
 """When the Centre works: working days, holidays, Ramadan and the free intervals of a day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
 from hijridate import Gregorian
+from holidays import HolidayBase, country_holidays, list_supported_countries
 from holidays.countries.bahrain import Bahrain
 
 from schemas.terms import Bilingual, DateWindow
@@ -13,6 +14,7 @@ from services.scheduling.centre import Break, Centre, OfficialHoliday, PrayerBre
 from services.scheduling.prayer import prayer_time
 
 RAMADAN = 9
+_KNOWN_COUNTRIES = frozenset(list_supported_countries())
 _ENGLISH = {
     "eid-al-fitr": "Eid al-Fitr",
     "eid-al-adha": "Eid al-Adha",
@@ -67,8 +69,56 @@ def free_intervals(centre: Centre, day: date) -> tuple[Interval, ...]:
     """The working time of a date without its breaks, as aware UTC intervals in order; none when closed."""
     if closed_because(centre, day) is not None:
         return ()
-    working = centre.week.ramadan if in_ramadan(centre, day) else centre.week.ordinary
-    return tuple(_without_breaks(centre, day, working))
+    return tuple(_without_breaks(centre, day, _working_day(centre, day)))
+
+
+def prayers(centre: Centre, day: date) -> tuple[Interval, ...]:
+    """The breaks of a date that are prayers, computed, as aware UTC intervals; also of a closed day."""
+    breaks = _working_day(centre, day).breaks
+    return tuple(_span(centre, day, one) for one in breaks if isinstance(one, PrayerBreak))
+
+
+def _working_day(centre: Centre, day: date) -> WorkingDay:
+    return centre.week.ramadan if in_ramadan(centre, day) else centre.week.ordinary
+
+
+def without(spans: Iterable[Interval], taken: Iterable[Interval]) -> tuple[Interval, ...]:
+    """What is left of the spans outside of what is taken, in order."""
+    left = sorted(spans)
+    for gone in taken:
+        left = [
+            Interval(start, end)
+            for span in left
+            for start, end in (
+                (span.start, min(span.end, gone.start)),
+                (max(span.start, gone.end), span.end),
+            )
+            if start < end
+        ]
+    return tuple(left)
+
+
+def days_off_abroad(country: str | None, days: Iterable[Iterable[date]]) -> frozenset[date]:
+    """Which of the days are weekend or public holiday in a country (ISO 3166); none when it is not known."""
+    wanted = {day for run in days for day in run}
+    if country is None or country not in _KNOWN_COUNTRIES:
+        return frozenset()
+    found = set[date]()
+    for day in wanted:
+        there = _holidays_of(country, day.year)
+        if day in there or day.weekday() in there.weekend:
+            found.add(day)
+    return frozenset(found)
+
+
+def is_holiday_in(country: str, day: date) -> bool:
+    """Whether a date is a public holiday in a country (ISO 3166); never when it is not known."""
+    return country in _KNOWN_COUNTRIES and day in _holidays_of(country, day.year)
+
+
+@cache
+def _holidays_of(country: str, year: int) -> HolidayBase:
+    return country_holidays(country, years=year)
 
 
 def local(centre: Centre, day: date, moment: time) -> datetime:

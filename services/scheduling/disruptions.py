@@ -7,14 +7,15 @@ from uuid import UUID
 
 from schemas.scheduling import Slot
 from schemas.visits import Needs
-from services.scheduling.calendar import Interval, closed_because
-from services.scheduling.centre import Centre, Weekday
+from services.scheduling.calendar import Interval, closed_because, is_holiday_in
+from services.scheduling.candidates import CHECK_IN, TRANSFER
+from services.scheduling.centre import Centre, Person, Weekday
 from services.scheduling.problem import CENTRE_RESOURCE, person_resource, venue_resource
 
 
 @dataclass(frozen=True)
 class Block:
-    """A person, a venue or the whole Centre (``resource``) out of use; ``reason`` is in an officer's words."""
+    """A person, venue or the whole Centre (``resource``) out of use, and why in an officer's words."""
 
     id: UUID
     resource: str
@@ -42,6 +43,19 @@ def misfits(
         if reason:
             found[slot.key] = reason
     return found
+
+
+def still_asked_for(slots: Sequence[Slot], needs: Needs, centre: Centre, now: datetime) -> tuple[Slot, ...]:
+    """The slots that have begun by ``now``, or are on days on which the delegation wants to be there."""
+    return tuple(
+        slot
+        for slot in slots
+        if slot.starts <= now or _is_wanted(needs, slot.starts.astimezone(centre.zone).date())
+    )
+
+
+def _is_wanted(needs: Needs, day: date) -> bool:
+    return day not in needs.blackout_dates and any(one.first <= day <= one.last for one in needs.windows)
 
 
 def _faults(slot: Slot, needs: Needs, centre: Centre, blocks: Sequence[Block]) -> Iterator[str]:
@@ -80,16 +94,19 @@ def _person_faults(code: str, role: str, centre: Centre, day: date) -> Iterator[
         return
     if role not in person.roles:
         yield f"{code} is no {role} any more"
-    if Weekday.of(day) in person.days_off or any(
-        absence.first <= day <= absence.last for absence in person.absences
-    ):
+    absent = any(absence.first <= day <= absence.last for absence in person.absences)
+    if absent or Weekday.of(day) in person.days_off or _keeps_holiday(person, day):
         yield f"{code} is away on {day}"
 
 
+def _keeps_holiday(person: Person, day: date) -> bool:
+    return person.country is not None and is_holiday_in(person.country, day)
+
+
 def _faults_by_the_request(slot: Slot, needs: Needs, day: date) -> Iterator[str]:
-    if needs.arrives and slot.starts < needs.arrives:
+    if needs.arrives and slot.starts < needs.arrives + TRANSFER:
         yield "the delegation arrives later"
-    if needs.leaves and slot.ends > needs.leaves:
+    if needs.leaves and slot.ends > needs.leaves - CHECK_IN:
         yield "the delegation leaves earlier"
-    if day in needs.blackout_dates or not any(one.first <= day <= one.last for one in needs.windows):
+    if not _is_wanted(needs, day):
         yield f"the delegation cannot be there on {day}"

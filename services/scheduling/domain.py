@@ -1,76 +1,22 @@
-"""What a delegation's needs mean: which sessions, who may hold them and where, and on which days."""
+"""Who and what suits a delegation's needs, at whatever time."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Literal
-
-from schemas.terms import Bilingual, DateWindow, Rank, VisitKind
+from schemas.terms import Rank, VisitKind
 from schemas.visits import Needs
-from services.scheduling.calendar import free_intervals
-from services.scheduling.catalogue import Role
-from services.scheduling.centre import Centre, Gender, Person, Venue
+from services.scheduling.centre import Centre, Gender, Person, SiteRules, Venue
 
-WELCOME_MINUTES = 30
-CLOSING_MINUTES = 30
+BUFFER_MINUTES = 15
+"""Between two sessions of a delegation in different places of the same premises."""
+
 HALF_DAY_MINUTES = 240
 """A courtesy visit of one day ends within this time after its welcome begins."""
 
-BUFFER_MINUTES = 15
-"""Between two sessions of a delegation in different places."""
-
-ALTERNATIVES_WITHIN = timedelta(weeks=8)
-
-_WELCOME = Bilingual(ar="استقبال الوفد", en="Welcome of the delegation")
-_CLOSING = Bilingual(ar="الجلسة الختامية", en="Closing session")
-
-
-@dataclass(frozen=True)
-class Session:
-    """One session wanted and everybody and everything that suits it, at whatever time.
-
-    ``interpreters`` lists, for each lead who shares no language with the delegation, who can help;
-    a lead who is not among its keys needs nobody.
-    """
-
-    key: str
-    kind: Literal["welcome", "briefing", "tour", "closing"]
-    title: Bilingual
-    minutes: int
-    venues: tuple[str, ...]
-    lead: Role | None
-    leads: tuple[str, ...]
-    interpreters: Mapping[str, tuple[str, ...]]
-    after_briefing: bool = False
+MOST_GROUPS = 6
+"""Into how many groups a delegation may be split for a site: more would spend their days waiting."""
 
 
 def is_half_day(needs: Needs) -> bool:
     """Whether this is a half-day courtesy visit, whose themes are treated as far as they fit."""
     return needs.kind is VisitKind.COURTESY and needs.days == 1
-
-
-def sessions_wanted(needs: Needs, centre: Centre) -> tuple[Session, ...]:
-    """A welcome, a briefing for each theme, a tour of each site and a closing, in this order.
-
-    Themes and sites that the Centre does not have are left out: `reasons.standing_faults` names them.
-    """
-    rooms = suitable_rooms(needs, centre)
-    hosts = hosts_for(needs.head_rank, centre)
-    themes = [theme for code in needs.themes if (theme := centre.theme(code))]
-    sites = [venue for code in needs.sites if (venue := centre.venue(code)) and venue.site]
-    briefings = [
-        _led(
-            f"briefing-{theme.code}", "briefing", theme.title, theme.minutes, rooms,
-            "expert", experts_on(theme.code, centre), needs, centre,
-        )
-        for theme in themes
-    ]  # fmt: skip
-    return (
-        _led("welcome", "welcome", _WELCOME, WELCOME_MINUTES, rooms, "host", hosts, needs, centre),
-        *briefings,
-        *(_tour(site, needs, centre) for site in sites),
-        _led("closing", "closing", _CLOSING, CLOSING_MINUTES, rooms, "host", hosts, needs, centre),
-    )
 
 
 def hosts_for(guest: Rank, centre: Centre) -> tuple[Person, ...]:
@@ -101,14 +47,16 @@ def escorts_for(site: Venue, centre: Centre) -> tuple[Person, ...]:
     )
 
 
-def suitable_rooms(needs: Needs, centre: Centre) -> tuple[Venue, ...]:
-    """The rooms that seat the delegation and meet its access needs, the smallest first."""
+def suitable_rooms(
+    needs: Needs, centre: Centre, kinds: tuple[str, ...] = ("meeting", "hall"), features: tuple[str, ...] = ()
+) -> tuple[Venue, ...]:
+    """The rooms of some kinds that seat the delegation and offer all it needs, the smallest first."""
     rooms = [
         venue
         for venue in centre.venues
-        if venue.kind != "site"
+        if venue.kind in kinds
         and venue.capacity >= needs.size
-        and set(needs.access_needs) <= {*venue.features}
+        and {*needs.access_needs, *features} <= {*venue.features}
     ]
     return tuple(sorted(rooms, key=lambda venue: venue.capacity))
 
@@ -127,53 +75,33 @@ def interpreters_between(lead: Person, needs: Needs, centre: Centre) -> tuple[Pe
     )
 
 
+def interpreters_at_once(minutes: int, centre: Centre) -> int:
+    """How many interpreters a session takes: two, who take turns, when it is longer than a spell may be."""
+    return 1 if minutes <= centre.interpreting.longest_spell else 2
+
+
 def _bridges(pair: tuple[str, str], lead: Person, needs: Needs) -> bool:
     return any(a in lead.languages and b in needs.languages for a, b in (pair, pair[::-1]))
 
 
-def _led(
-    key: str,
-    kind: Literal["welcome", "briefing", "tour", "closing"],
-    title: Bilingual,
-    minutes: int,
-    venues: tuple[Venue, ...],
-    role: Role | None,
-    leads: tuple[Person, ...],
-    needs: Needs,
-    centre: Centre,
-    *,
-    after_briefing: bool = False,
-) -> Session:
-    helped = {
-        lead.code: tuple(person.code for person in interpreters_between(lead, needs, centre))
-        for lead in leads
-        if not shares_a_language(lead, needs)
-    }
-    return Session(
-        key=key,
-        kind=kind,
-        title=title,
-        minutes=minutes,
-        venues=tuple(venue.code for venue in venues),
-        lead=role,
-        leads=tuple(lead.code for lead in leads if helped.get(lead.code, (lead.code,))),
-        interpreters=helped,
-        after_briefing=after_briefing,
-    )
+def visitors_at_once(site: Venue, rules: SiteRules) -> int:
+    """How many visitors a site takes at one time."""
+    return min(rules.group_cap, site.capacity)
 
 
-def _tour(site: Venue, needs: Needs, centre: Centre) -> Session:
-    rules = site.site
-    assert rules is not None  # noqa: S101 -- the caller chose sites
-    title = Bilingual(ar=f"جولة: {site.name.ar}", en=f"Tour: {site.name.en}")
-    escorted = rules.escort_required
-    return _led(
-        f"tour-{site.code}", "tour", title, rules.tour_minutes,
-        (site,) if site_admits(site, needs) else (),
-        "escort" if escorted else None,
-        escorts_for(site, centre) if escorted else (),
-        needs, centre, after_briefing=rules.after_briefing,
-    )  # fmt: skip
+def groups_of(needs: Needs, centre: Centre) -> tuple[int, ...]:
+    """The sizes of the groups that a delegation is split into, as few and as equal as its sites allow.
+
+    One group, the whole delegation, when every site takes all at once; `site_admits` tells of sites
+    that would need more groups than are possible.
+    """
+    caps = [
+        visitors_at_once(site, site.site)
+        for code in needs.sites
+        if (site := centre.venue(code)) and site.site and site_admits(site, needs)
+    ]
+    count = max((-(-needs.size // cap) for cap in caps), default=1)
+    return tuple(needs.size // count + (number < needs.size % count) for number in range(count))
 
 
 def site_admits(site: Venue, needs: Needs) -> bool:
@@ -181,41 +109,8 @@ def site_admits(site: Venue, needs: Needs) -> bool:
     rules = site.site
     return (
         rules is not None
-        and needs.size <= min(rules.group_cap, site.capacity)
+        and needs.size <= MOST_GROUPS * visitors_at_once(site, rules)
         and (rules.media_allowed or not needs.media)
         and (needs.confidentiality_signed or not rules.confidentiality_required)
         and set(needs.access_needs) <= {*site.features}
     )
-
-
-def runs_of_days(
-    centre: Centre, window: DateWindow, needs: Needs, now: datetime
-) -> tuple[tuple[date, ...], ...]:
-    """All runs of ``needs.days`` consecutive working days of the window that are still to come.
-
-    A run may stretch over a weekend or holiday, but not over a blackout date; runs that do not
-    stretch come first, then the earliest.
-    """
-    days = [day for day in days_of(window) if _opens_after(centre, day, now)]
-    runs = [tuple(days[at : at + needs.days]) for at in range(len(days) - needs.days + 1)]
-    usable = [run for run in runs if not any(run[0] <= day <= run[-1] for day in needs.blackout_dates)]
-    return tuple(sorted(usable, key=lambda run: (run[-1] - run[0], run[0])))
-
-
-def days_of(window: DateWindow) -> Iterator[date]:
-    """Every date of a window, in order."""
-    for offset in range((window.last - window.first).days + 1):
-        yield window.first + timedelta(days=offset)
-
-
-def _opens_after(centre: Centre, day: date, now: datetime) -> bool:
-    free = free_intervals(centre, day)
-    return bool(free) and free[0].start > now
-
-
-def horizon(needs: Needs, now: datetime, centre: Centre) -> DateWindow:
-    """The local days that a search may look at: the windows, and eight weeks on from the first of them."""
-    today = now.astimezone(centre.zone).date()
-    first = max(today, min(window.first for window in needs.windows))
-    last = max(window.last for window in needs.windows)
-    return DateWindow(first=first, last=max(first + ALTERNATIVES_WITHIN, last))

@@ -1,10 +1,10 @@
 """A run of days as quarters of an hour in bit masks: bit n stands for the n-th quarter of the run."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from services.scheduling.calendar import Interval, free_intervals
+from services.scheduling.calendar import Interval, free_intervals, prayers
 from services.scheduling.catalogue import QUARTER, Hours
 from services.scheduling.centre import Centre
 
@@ -25,20 +25,47 @@ class Grid:
     origin: datetime
     open: int
     """The quarters in which the Centre works."""
+    working: int
+    """Those and its breaks but for prayers: a lunch or the like may take place in them."""
 
     @classmethod
     def over(cls, centre: Centre, days: tuple[date, ...], now: datetime, *, breaks: bool = True) -> "Grid":
         """Lay the grid over a run of days; what is before ``now`` is closed."""
         origin = datetime.combine(days[0], time(), centre.zone).astimezone(UTC)
-        bare = cls(centre, days, origin, 0)
-        working = (free_intervals(centre, day) for day in days)
-        spans = [span for day in working for span in (day if breaks else _joined(day))]
+        bare = cls(centre, days, origin, 0, 0)
+        free = [free_intervals(centre, day) for day in days]
         past = bare.mask([Interval(origin, now)]) if now > origin else 0
-        return cls(centre, days, origin, bare.mask(spans) & ~past)
+        joined = bare.free_mask(span for day in free for span in _joined(day))
+        working = joined & ~past & ~bare.mask(span for day in days for span in prayers(centre, day))
+        open_ = bare.free_mask(span for day in free for span in day) & ~past
+        return cls(centre, days, origin, open_ if breaks else working, working)
+
+    @property
+    def length(self) -> int:
+        """Quarters from ``origin`` until the end of the run's last day."""
+        return self._quarter_at_local_midnight(self.days[-1] + timedelta(days=1))
+
+    def without(self, shut: int) -> "Grid":
+        """The grid with these quarters closed."""
+        return replace(self, open=self.open & ~shut, working=self.working & ~shut)
+
+    def free_mask(self, spans: Iterable[Interval]) -> int:
+        """The quarters that lie wholly within one of the spans."""
+        bits = 0
+        for span in spans:
+            first = max(0, -((self.origin - span.start) // _STEP))
+            last = min(self.length, (span.end - self.origin) // _STEP)
+            if first < last:
+                bits |= (1 << last) - (1 << first)
+        return bits
+
+    def quarter(self, instant: datetime) -> int:
+        """The number of the quarter in which an instant lies; below 0 before the run."""
+        return (instant - self.origin) // _STEP
 
     def mask(self, spans: Iterable[Interval]) -> int:
         """The quarters that the spans touch, as far as they belong to the run's days."""
-        end = self._quarter_at_local_midnight(self.days[-1] + timedelta(days=1))
+        end = self.length
         bits = 0
         for span in spans:
             first = max(0, (span.start - self.origin) // _STEP)

@@ -16,7 +16,7 @@ from schemas.visits import (
 )
 from services.scheduling import store
 from services.scheduling.planning import PLAN, Office
-from services.scheduling.programmes import call_off, make_firm
+from services.scheduling.publishing import call_off, make_firm
 from services.scheduling.review import replan_if_needed
 
 log = structlog.get_logger()
@@ -25,9 +25,7 @@ log = structlog.get_logger()
 async def want_programme(tx: Transaction, event: Event[RequestApproved]) -> None:
     """Note an approved request and have it planned at once."""
     data = event.data
-    wanted = await store.want_visit(
-        tx.connection, UUID(event.subject), data, data.needs, data.people, tx.now
-    )
+    wanted = await store.want_visit(tx.connection, UUID(event.subject), data, data.needs, data.people, tx.now)
     if wanted:
         await tx.remind(PLAN, event.subject, tx.now)
     else:

@@ -1,38 +1,18 @@
-"""The CP-SAT model of one programme on one run of working days: every rule is a function of its name."""
+"""The CP-SAT model of one programme on one run of working days: what is decided, and what is preferred."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 
 from ortools.sat.python import cp_model
 
-from services.scheduling.candidates import Choice, Desk, Option
-from services.scheduling.centre import Centre
-from services.scheduling.domain import BUFFER_MINUTES, HALF_DAY_MINUTES, Session, is_half_day
-from services.scheduling.grid import bits, quarters
-from services.scheduling.problem import Problem, person_resource
-
-# Weights of the soft goals, in quarters of an hour that the delegation would rather wait.
-COST_OF_LOAD = 1
-"""For each session that the person already has: work is shared fairly."""
-COST_OF_RANK = 8
-"""For each rank that a host stands above the guest: the highest are spared."""
-COST_OF_INTERPRETER = 12
-COST_OF_LARGER_ROOM = 1
-"""For each smaller room that would do: large rooms are kept for large delegations."""
-
+from schemas.scheduling import Slot
+from services.scheduling.candidates import Choice, Desk, Option, premises
+from services.scheduling.goals import COST_OF_IMBALANCE, GoalName, Placed, Prices, split_tours
+from services.scheduling.grid import bits
+from services.scheduling.problem import Problem
+from services.scheduling.sessions import Session
 
 QUARTERS_A_DAY = 96
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A session with its time, venue and people, as the solver chose them."""
-
-    session: Session
-    start: int
-    venue: str
-    lead: str | None
-    interpreter: str | None
 
 
 @dataclass
@@ -43,7 +23,8 @@ class Variables:
     start: cp_model.IntVar
     on_day: list[cp_model.IntVar]
     venues: dict[str, cp_model.IntVar]
-    leads: dict[str, cp_model.IntVar]
+    premises: dict[str, cp_model.IntVar]
+    parts: list[dict[str, cp_model.IntVar]]
     interpreters: dict[str, cp_model.IntVar]
 
     @property
@@ -51,229 +32,201 @@ class Variables:
         """The quarter just after the session."""
         return self.start + self.choice.length
 
+    @property
+    def session(self) -> Session:
+        """The session that is decided about."""
+        return self.choice.session
+
+    @property
+    def key(self) -> str:
+        """The session's key."""
+        return self.session.key
+
+    def roles_of(self, person: str) -> list[cp_model.IntVar]:
+        """The literals by which a person may take part."""
+        return [group[person] for group in (*self.parts, self.interpreters) if person in group]
+
 
 @dataclass
 class Model:
-    """The growing model with its variables and the terms of its objective."""
+    """The growing model with its variables, the order of its sessions and the terms of its objective."""
 
     problem: Problem
     desk: Desk
     cp: cp_model.CpModel = field(default_factory=cp_model.CpModel)
     sessions: list[Variables] = field(default_factory=list)
+    before: dict[tuple[str, str], cp_model.IntVar] = field(default_factory=dict)
+    """By the keys of two sessions, whether the first is over before the second begins."""
     cost: list[cp_model.LinearExpr | int] = field(default_factory=list)
+    changed: list[cp_model.IntVar] = field(default_factory=list)
+    """One literal for each held slot that is still wanted: true when it is another than before."""
 
 
-def build(problem: Problem, desk: Desk, *, soft_goals: bool = True) -> Model:
-    """State all rules, and with ``soft_goals`` also what is preferred."""
+def decide(problem: Problem, desk: Desk) -> Model:
+    """The variables of all sessions: each starts once, on one day, in one venue, with one person a part."""
     model = Model(problem, desk)
     for choice in desk.choices:
-        model.sessions.append(_decide(model, choice))
-    _one_place_at_a_time(model)
-    _tours_follow_a_briefing(model)
-    _interpreted_where_no_language_is_shared(model)
-    _daily_limits_of_people(model)
-    _half_day_stays_short(model)
-    if soft_goals:
-        _early_and_compact(model)
-        _important_themes_first(model)
-        _fairly_shared(model)
-        _hosts_near_in_rank(model)
-        _no_larger_room_than_needed(model)
-        model.cp.minimize(sum(model.cost))
+        model.sessions.append(_variables(model, choice))
     return model
+
+
+def prefer(model: Model) -> None:
+    """State what is preferred: the prices of all choices, groups together, days of about the same length."""
+    prices = Prices(model.problem, model.desk)
+    for item in model.sessions:
+        _price_choices(model, prices, item)
+    for tours in split_tours(model.sessions):
+        first, last = (model.cp.new_int_var(0, model.desk.grid.length, "") for _ in range(2))
+        for tour in tours:
+            model.cp.add(first <= tour.start)
+            model.cp.add(last >= tour.start)
+        model.cost.append(last - first)
+    for day in range(len(model.desk.grid.days)):
+        held = sum(item.choice.length * item.on_day[day] for item in model.sessions)
+        short = model.cp.new_int_var(0, prices.share, f"shortfall of day {day}")
+        model.cp.add(short >= prices.share - held)
+        model.cost.append(COST_OF_IMBALANCE * short)
+
+
+def _price_choices(model: Model, prices: Prices, item: Variables) -> None:
+    session = item.session
+    for code, literal in item.venues.items():
+        _charge(model, prices.venue(session, code), literal)
+    for number, group in enumerate(item.parts):
+        for code, literal in group.items():
+            _charge(model, prices.person(session, number, code), literal)
+    for code, literal in item.interpreters.items():
+        _charge(model, prices.interpreter(code), literal)
+    for number, literal in enumerate(item.on_day):
+        _charge(model, prices.day(session, number), literal)
+    if session.within is None and item.choice.fixed is None:
+        opening = sum(prices.opening(day) * on for day, on in enumerate(item.on_day))
+        wait = model.cp.new_int_var(0, QUARTERS_A_DAY, f"wait for {session.key}")
+        model.cp.add(wait >= item.start - opening)
+        model.cost.append(wait)
+
+
+def note_changes(model: Model) -> None:
+    """Tell, by a literal each, which of the held slots are changed."""
+    held = {slot.key: slot for slot in model.problem.held}
+    for item in model.sessions:
+        slot = held.get(item.key)
+        if slot is None or item.choice.fixed:
+            continue
+        kept = as_held(model, item, slot)
+        changed = model.cp.new_bool_var(f"{item.key} is changed")
+        if kept is None:
+            model.cp.add(changed == 1)
+        else:
+            start, literals = kept
+            model.cp.add(item.start == start).only_enforce_if(~changed)
+            for literal in literals:
+                model.cp.add_implication(~changed, literal)
+        model.changed.append(changed)
+
+
+def as_held(model: Model, item: Variables, slot: Slot) -> tuple[int, list[cp_model.IntVar]] | None:
+    """The start and the literals by which a session is as it was held; None when that is not possible."""
+    start = model.desk.grid.quarter(slot.starts)
+    literals = [item.venues[slot.place.code]] if slot.place.code in item.venues else []
+    for one in slot.assignments:
+        if one.role == "interpreter":
+            literals += [item.interpreters[one.person]] if one.person in item.interpreters else []
+            continue
+        for part, group in zip(item.session.parts, item.parts, strict=True):
+            if part.role == one.role and one.person in group:
+                literals.append(group[one.person])
+                break
+    possible = start >= 0 and item.choice.starts >> start & 1
+    return (start, literals) if possible and len(literals) == 1 + len(slot.assignments) else None
 
 
 def placed(model: Model, solver: cp_model.CpSolver) -> tuple[Placed, ...]:
     """Read the solver's answer, in the order of time."""
     chosen = [
         Placed(
-            session=item.choice.session,
+            session=item.session,
             start=solver.value(item.start),
             venue=next(code for code, literal in item.venues.items() if solver.value(literal)),
-            lead=next((code for code, literal in item.leads.items() if solver.value(literal)), None),
-            interpreter=next((code for code, on in item.interpreters.items() if solver.value(on)), None),
+            people=tuple(
+                next(code for code, literal in group.items() if solver.value(literal)) for group in item.parts
+            ),
+            interpreters=tuple(code for code, literal in item.interpreters.items() if solver.value(literal)),
         )
         for item in model.sessions
     ]
-    return tuple(sorted(chosen, key=lambda one: one.start))
+    return tuple(sorted(chosen, key=lambda one: (one.start, one.session.key)))
 
 
-def _decide(model: Model, choice: Choice) -> Variables:
-    """A session starts once, on one day, in one venue and with one lead, when these are free."""
+def _charge(model: Model, price: Mapping[GoalName, int], literal: cp_model.IntVar) -> None:
+    total = sum(price.values())
+    if total:
+        model.cost.append(total * literal)
+
+
+def _variables(model: Model, choice: Choice) -> Variables:
     cp, key = model.cp, choice.session.key
     start = cp.new_int_var_from_domain(_domain(choice.starts), f"start {key}")
     on_day = []
     for day in model.desk.grid.days:
         literal = cp.new_bool_var(f"{key} on {day}")
-        cp.add_linear_expression_in_domain(
-            start, _domain(choice.starts & model.desk.grid.day_mask(day))
-        ).only_enforce_if(literal)
+        within = _domain(choice.starts & model.desk.grid.day_mask(day))
+        cp.add_linear_expression_in_domain(start, within).only_enforce_if(literal)
         on_day.append(literal)
     cp.add_exactly_one(on_day)
-    venues = _one_of(cp, choice, start, choice.venues, "in")
+    venues = {option.code: _chosen(model, choice, start, option, "in") for option in choice.venues}
     cp.add_exactly_one(venues.values())
-    leads = _one_of(cp, choice, start, choice.leads, "by")
-    if choice.session.lead:
-        cp.add_exactly_one(leads.values())
-    interpreters = _one_of(cp, choice, start, choice.interpreters, "interpreted by")
-    cp.add_at_most_one(interpreters.values())
-    return Variables(choice, start, on_day, venues, leads, interpreters)
+    at = _premises(model, venues)
+    parts = []
+    for part, options in zip(choice.session.parts, choice.parts, strict=True):
+        group = {one.code: _chosen(model, choice, start, one, f"with the {part.role}") for one in options}
+        cp.add_exactly_one(group.values())
+        parts.append(group)
+    interpreters = {
+        one.code: _chosen(model, choice, start, one, "interpreted by") for one in choice.interpreters
+    }
+    item = Variables(choice, start, on_day, venues, at, parts, interpreters)
+    for options in (*choice.parts, choice.interpreters):
+        for option in options:
+            _on_the_way(model, item, option)
+    return item
 
 
-def _one_of(
-    cp: cp_model.CpModel, choice: Choice, start: cp_model.IntVar, options: tuple[Option, ...], how: str
-) -> dict[str, cp_model.IntVar]:
-    """A literal for each option; a chosen one is free (no other visit, absence, closure, blackout)."""
-    literals = {}
-    for option in options:
-        literal = cp.new_bool_var(f"{choice.session.key} {how} {option.code}")
-        if choice.starts & ~option.starts:
-            free = _domain(choice.starts & option.starts)
-            cp.add_linear_expression_in_domain(start, free).only_enforce_if(literal)
-        literals[option.code] = literal
-    return literals
+def _chosen(
+    model: Model, choice: Choice, start: cp_model.IntVar, option: Option, how: str
+) -> cp_model.IntVar:
+    """A literal for one option: when it is chosen it is free (no other visit, absence, closure, blackout)."""
+    literal = model.cp.new_bool_var(f"{choice.session.key} {how} {option.code}")
+    if choice.starts & ~option.starts:
+        free = _domain(choice.starts & option.starts)
+        model.cp.add_linear_expression_in_domain(start, free).only_enforce_if(literal)
+    return literal
+
+
+def _premises(model: Model, venues: dict[str, cp_model.IntVar]) -> dict[str, cp_model.IntVar]:
+    """A literal for each of the premises that a session may be on."""
+    homes: dict[str, list[cp_model.IntVar]] = {}
+    for code, literal in venues.items():
+        homes.setdefault(premises(model.problem.centre, code), []).append(literal)
+    if len(homes) == 1:
+        return dict.fromkeys(homes, model.cp.new_constant(1))
+    at = {home: model.cp.new_bool_var(f"at {home}") for home in homes}
+    for home, literals in homes.items():
+        model.cp.add(sum(literals) == at[home])
+    return at
+
+
+def _on_the_way(model: Model, item: Variables, option: Option) -> None:
+    """Whoever has a way from or to other premises is there in time, in whichever venue the session is."""
+    for home, there in item.premises.items():
+        starts = option.elsewhere.get(home)
+        if starts is None:
+            continue
+        for literal in item.roles_of(option.code):
+            model.cp.add_linear_expression_in_domain(
+                item.start, _domain(item.choice.starts & starts)
+            ).only_enforce_if(literal, there)
 
 
 def _domain(mask: int) -> cp_model.Domain:
     return cp_model.Domain.from_values(list(bits(mask)))
-
-
-def _one_place_at_a_time(model: Model) -> None:
-    """The delegation is in one session at a time, and takes a quarter of an hour to change the place.
-
-    The welcome is before, and the closing after, everything else.
-    """
-    for first, second in combinations(model.sessions, 2):
-        gap = _gap(model, first, second)
-        if first.choice.session.kind == "welcome" or second.choice.session.kind == "closing":
-            model.cp.add(second.start >= first.end + gap)
-            continue
-        in_order = _order(model, first, second)
-        model.cp.add(second.start >= first.end + gap).only_enforce_if(in_order)
-        model.cp.add(first.start >= second.end + gap).only_enforce_if(~in_order)
-
-
-def _gap(model: Model, first: Variables, second: Variables) -> cp_model.LinearExpr | int:
-    """Quarters between two sessions that follow one another: none in the same venue."""
-    shared = first.venues.keys() & second.venues.keys()
-    buffer = quarters(BUFFER_MINUTES)
-    if not shared:
-        return buffer
-    same = []
-    for code in sorted(shared):
-        both = model.cp.new_bool_var("")
-        model.cp.add_implication(both, first.venues[code])
-        model.cp.add_implication(both, second.venues[code])
-        same.append(both)
-    return buffer - buffer * sum(same)
-
-
-def _order(model: Model, first: Variables, second: Variables) -> cp_model.IntVar:
-    return model.cp.new_bool_var(f"{first.choice.session.key} before {second.choice.session.key}")
-
-
-def _tours_follow_a_briefing(model: Model) -> None:
-    """A site whose rules ask for it is shown only after at least one briefing."""
-    briefings = [item for item in model.sessions if item.choice.session.kind == "briefing"]
-    for tour in model.sessions:
-        if not tour.choice.session.after_briefing:
-            continue
-        earlier = []
-        for briefing in briefings:
-            literal = _order(model, briefing, tour)
-            model.cp.add(tour.start >= briefing.end).only_enforce_if(literal)
-            earlier.append(literal)
-        model.cp.add_bool_or(earlier)
-
-
-def _interpreted_where_no_language_is_shared(model: Model) -> None:
-    """A lead who shares no language with the delegation has an interpreter of a fitting pair; others none."""
-    for item in model.sessions:
-        needing = []
-        for lead, helpers in item.choice.session.interpreters.items():
-            if lead not in item.leads:
-                continue
-            fitting = [item.interpreters[code] for code in helpers if code in item.interpreters]
-            model.cp.add_bool_or(fitting).only_enforce_if(item.leads[lead])
-            needing.append(item.leads[lead])
-        if item.interpreters:
-            model.cp.add(sum(item.interpreters.values()) == sum(needing))
-            model.cost.append(COST_OF_INTERPRETER * sum(needing))
-
-
-def _daily_limits_of_people(model: Model) -> None:
-    """Nobody has more sessions on a day than the limit, those of other visits counted."""
-    for person, left in model.desk.left.items():
-        parts = [
-            (item, group[person])
-            for item in model.sessions
-            for group in (item.leads, item.interpreters)
-            if person in group
-        ]
-        for number, day in enumerate(model.desk.grid.days):
-            if len(parts) > left[day]:
-                taken = [_both(model, item.on_day[number], literal) for item, literal in parts]
-                model.cp.add(sum(taken) <= max(left[day], 0))
-
-
-def _both(model: Model, one: cp_model.IntVar, other: cp_model.IntVar) -> cp_model.IntVar:
-    both = model.cp.new_bool_var("")
-    model.cp.add_bool_or(~one, ~other, both)
-    return both
-
-
-def _half_day_stays_short(model: Model) -> None:
-    """A courtesy visit of one day is over within half a day."""
-    if is_half_day(model.problem.needs):
-        welcome, closing = model.sessions[0], model.sessions[-1]
-        model.cp.add(closing.end - welcome.start <= quarters(HALF_DAY_MINUTES))
-
-
-def _early_and_compact(model: Model) -> None:
-    """Sessions begin as early in the day as they can: this spreads them over the days without idle hours."""
-    grid = model.desk.grid
-    openings = [grid.opening(day) for day in grid.days]
-    for item in model.sessions:
-        wait = model.cp.new_int_var(0, QUARTERS_A_DAY, f"wait for {item.choice.session.key}")
-        opening = sum(first * on for first, on in zip(openings, item.on_day, strict=True))
-        model.cp.add(wait == item.start - opening)
-        model.cost.append(wait)
-
-
-def _important_themes_first(model: Model) -> None:
-    """The themes named first are treated on the earlier days."""
-    briefings = [item for item in model.sessions if item.choice.session.kind == "briefing"]
-    for place, item in enumerate(briefings):
-        day = sum(number * on for number, on in enumerate(item.on_day))
-        model.cost.append((len(briefings) - place) * day)
-
-
-def _fairly_shared(model: Model) -> None:
-    """Whoever has fewer sessions already is preferred."""
-    busy = model.problem.busy
-    for item in model.sessions:
-        for group in (item.leads, item.interpreters):
-            for code, literal in group.items():
-                load = min(len(busy.get(person_resource(code), ())), 40)
-                model.cost.append(COST_OF_LOAD * load * literal)
-
-
-def _hosts_near_in_rank(model: Model) -> None:
-    """The host nearest to the guest's rank is preferred."""
-    centre, guest = model.problem.centre, model.problem.needs.head_rank.order
-    for item in model.sessions:
-        if item.choice.session.lead == "host":
-            for code, literal in item.leads.items():
-                model.cost.append(COST_OF_RANK * max(0, guest - _rank(centre, code)) * literal)
-
-
-def _rank(centre: Centre, code: str) -> int:
-    person = centre.person(code)
-    return person.rank.order if person and person.rank else 0
-
-
-def _no_larger_room_than_needed(model: Model) -> None:
-    """Among the rooms that do, the smaller is preferred."""
-    for item in model.sessions:
-        for place, option in enumerate(item.choice.venues):
-            model.cost.append(COST_OF_LARGER_ROOM * place * item.venues[option.code])

@@ -77,9 +77,7 @@ async def unpin(tx: Transaction, id: UUID, release: int, keys: frozenset[str], o
     return visit
 
 
-async def move(
-    office: Office, tx: Transaction, id: UUID, release: int, wish: Wish, officer: str
-) -> Visit:
+async def move(office: Office, tx: Transaction, id: UUID, release: int, wish: Wish, officer: str) -> Visit:
     """Move a slot and change as little else as possible; from then on it is pinned.
 
     Returns the visit with its new programme. Raises `NotFound`, `Stale`, `Unfit`, `Impossible` with the
@@ -105,7 +103,8 @@ async def move(
 async def replan(tx: Transaction, id: UUID, reason: str, officer: str) -> Visit:
     """Have a held programme planned anew with least change, or a waiting visit tried out of its turn.
 
-    Raises `NotFound`, `Stale` while an amendment is decided, or `Unfit` when the visit holds no programme and does not wait for one.
+    Raises `NotFound`, `Stale` while an amendment is decided, or `Unfit` when the visit holds no
+    programme and does not wait for one.
     """
     visit = await store.lock_visit(tx.connection, id)
     if visit is None:
@@ -141,7 +140,9 @@ def _check_release(visit: Visit, release: int) -> None:
     if not visit.slots:
         raise Stale(f"the visit {visit.reference} holds no programme")
     if visit.release != release:
-        raise Stale(f"the programme of {visit.reference} is release {visit.release}, not {release}: look again")
+        raise Stale(
+            f"the programme of {visit.reference} is release {visit.release}, not {release}: look again"
+        )
     if visit.state == "wanted" or visit.revision != visit.latest_revision:
         raise Stale(f"the programme of {visit.reference} is being changed: wait for its next release")
 

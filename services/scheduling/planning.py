@@ -16,11 +16,11 @@ from services.scheduling import blocking, store
 from services.scheduling.budget import Clock
 from services.scheduling.calendar import span_of
 from services.scheduling.centre import Centre
-from services.scheduling.clashes import clash
-from services.scheduling.disruptions import misfits
-from services.scheduling.domain import horizon
+from services.scheduling.disruptions import misfits, still_asked_for
 from services.scheduling.problem import Infeasible, Problem, Solution, Wish
-from services.scheduling.programmes import hold, tell_infeasible
+from services.scheduling.publishing import hold, tell_infeasible
+from services.scheduling.recheck import in_the_way
+from services.scheduling.runs import horizon
 from services.scheduling.store import Visit
 from services.scheduling.waiting import given_back, set_tried, try_on, waiting_list
 from services.scheduling.waitlist import next_in_turn
@@ -116,7 +116,9 @@ class Office:
         raise Contested(f"the programme of visit {id} could not be settled")
 
     async def _problem(self, tx: Transaction, visit: Visit, wishes: tuple[Wish, ...]) -> Problem:
-        span = span_of(self.centre, horizon(visit.needs, tx.now, self.centre))
+        held = still_asked_for(visit.slots, visit.needs, self.centre, tx.now)
+        span = span_of(self.centre, horizon(visit.needs, tx.now, self.centre, held))
+        loose = {wish.key for wish in wishes} | (await self._misfits(tx, visit)).keys()
         return Problem(
             self.centre,
             visit.needs,
@@ -124,8 +126,8 @@ class Office:
             tx.now,
             self.seconds,
             country=visit.country,
-            held=visit.slots,
-            pinned=visit.pinned - {wish.key for wish in wishes} - (await self._misfits(tx, visit)).keys(),
+            held=held,
+            pinned=visit.pinned - loose,
             wishes=wishes,
         )
 
@@ -163,7 +165,7 @@ class Office:
         days = [slot.starts.astimezone(self.centre.zone).date() for slot in slots]
         span = span_of(self.centre, DateWindow(first=min(days), last=max(days)))
         busy = await store.busy(tx.connection, visit.id, span)
-        if why := clash(slots, visit.slots, self.centre, busy, tx.now):
+        if why := in_the_way(slots, visit.slots, self.centre, busy, tx.now):
             raise Overtaken(why)
 
     async def _tell_in_vain(self, tx: Transaction, visit: Visit, outcome: Infeasible, known: int) -> None:

@@ -1,24 +1,27 @@
 """Why no programme is possible, in both languages, as far as that shows without solving."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from schemas.terms import Bilingual, DateWindow
 from schemas.visits import Needs
 from services.scheduling.calendar import closed_because, free_intervals
-from services.scheduling.candidates import Blocked, Group
+from services.scheduling.candidates import Blocked, Cause, Rule
 from services.scheduling.centre import Centre, Person, SiteRules, Venue
 from services.scheduling.domain import (
-    days_of,
+    MOST_GROUPS,
     escorts_for,
     experts_on,
     hosts_for,
     interpreters_between,
     shares_a_language,
     suitable_rooms,
+    visitors_at_once,
 )
 from services.scheduling.problem import Problem
+from services.scheduling.runs import days_of
+from services.scheduling.sessions import Session
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,17 @@ def standing_faults(needs: Needs, centre: Centre) -> tuple[Fault, ...]:
 
 def _room_faults(needs: Needs, centre: Centre) -> Iterator[Bilingual]:
     if suitable_rooms(needs, centre):
+        outline = centre.outlines[needs.kind]
+        for item in centre.catalogue:
+            rooms = suitable_rooms(needs, centre, item.venues, item.features)
+            if item.code in outline and item.each != "site" and not rooms:
+                yield _say(
+                    f"{item.title.ar}: لا يوجد مكان مناسب يتسع لـ {needs.size} شخصا.",
+                    f"{item.title.en}: no fitting place seats {needs.size} people.",
+                )
         return
     size, wanted = needs.size, ", ".join(needs.access_needs)
-    largest = max((venue.capacity for venue in centre.venues if venue.kind != "site"), default=0)
+    largest = max((venue.capacity for venue in centre.venues if venue.kind in {"meeting", "hall"}), default=0)
     if size > largest:
         yield _say(
             f"الوفد مكون من {size} شخصا، وأكبر قاعة تتسع لـ {largest}.",
@@ -103,12 +114,13 @@ def _site_faults(code: str, needs: Needs, centre: Centre) -> Iterator[Bilingual]
 
 
 def _broken_rules(site: Venue, rules: SiteRules, needs: Needs) -> Iterator[Bilingual]:
-    cap = min(rules.group_cap, site.capacity)
+    cap = visitors_at_once(site, rules)
     missing = ", ".join(code for code in needs.access_needs if code not in site.features)
-    if needs.size > cap:
+    if needs.size > MOST_GROUPS * cap:
         yield _say(
-            f"يستقبل {cap} زائرا كحد أقصى، والوفد مكون من {needs.size}.",
-            f"admits {cap} visitors at most; the delegation has {needs.size}.",
+            f"يستقبل {cap} زائرا في المرة ولا أكثر من {MOST_GROUPS} مجموعات، والوفد مكون من {needs.size}.",
+            f"admits {cap} visitors at a time, in {MOST_GROUPS} groups at most; "
+            f"the delegation has {needs.size}.",
         )
     if needs.media and not rules.media_allowed:
         yield _say("لا يسمح بدخول وسائل الإعلام.", "media are not admitted.")
@@ -168,6 +180,8 @@ _LACKS = {
     ("lead", "any"): _say("لا يوجد مضيف متاح برتبة مناسبة", "No host of a fitting rank is free for"),
     ("venue", "tour"): _say("الموقع مغلق أو محجوز", "The site is closed or taken"),
     ("venue", "any"): _say("لا توجد قاعة متاحة", "No room is free for"),
+    ("pin", "any"): _say("تعذر إبقاء الجلسة المثبتة كما هي", "This pinned session cannot stay as it is:"),
+    ("wish", "any"): _say("تعذر التعديل المطلوب", "This session cannot be as is wanted:"),
     ("time", "any"): _say(
         "لا يوجد وقت يتاح فيه المكان والأشخاص معا", "At no time are place and people free together for"
     ),
@@ -181,26 +195,47 @@ def blocked_reason(blocked: Blocked) -> Bilingual:
     return _say(f"{words.ar}: {session.title.ar}.", f"{words.en}: {session.title.en}.")
 
 
-GROUP_REASONS: dict[Group, Bilingual] = {
-    Group.OTHER_VISITS: _say(
-        "الأشخاص أو الأماكن اللازمة محجوزة لزيارات أخرى في هذه الأيام.",
-        "The people or places needed are taken by other visits on these days.",
-    ),
-    Group.ABSENCES: _say(
-        "بعض الأشخاص اللازمين غائبون في هذه الأيام.", "People who are needed are away on these days."
-    ),
-    Group.SITE_HOURS: _say(
-        "المواقع المطلوبة مغلقة في الأوقات الممكنة.",
-        "The sites asked for are closed at the possible times.",
-    ),
-    Group.DAILY_LIMITS: _say(
-        "يتجاوز البرنامج الحد اليومي لجلسات بعض الأشخاص.",
-        "The programme would exceed the number of sessions that people may have on a day.",
-    ),
-    Group.BREAKS: _say(
-        "لا تتسع ساعات العمل مع استراحتي الصلاة والغداء لجميع الجلسات.",
-        "The working hours around the prayer and lunch breaks do not hold all sessions.",
-    ),
+def clash_reason(
+    problem: Problem, sessions: tuple[Session, ...], days: tuple[date, ...], clash: frozenset[Cause]
+) -> Bilingual:
+    """The rules that together leave no programme on a run of days, each in a few words.
+
+    People are named by their codes only: a reason stands outside an event's block for people.
+    """
+    titles = {session.key: session.title for session in sessions}
+    words = [_words(problem.centre, titles, cause) for cause in sorted(clash)]
+    first, last = days[0], days[-1]
+    return _say(
+        f"من {first} إلى {last} لا يمكن الجمع بين: {'، '.join(one.ar for one in words)}.",
+        f"From {first} to {last} these cannot all be kept: {'; '.join(one.en for one in words)}.",
+    )
+
+
+def _words(centre: Centre, titles: Mapping[str, Bilingual], cause: Cause) -> Bilingual:
+    kind, _, code = cause.subject.partition(":")
+    venue = centre.venue(code) if kind == "venue" else None
+    subject = venue.name if venue else titles.get(cause.subject) or _say(code or "-", code or "-")
+    ar, en = _CAUSES[cause.rule]
+    if cause.rule is Rule.ABSENCE and venue:
+        ar, en = "{} غير صالح للاستعمال", "{} is out of use"
+    return _say(ar.replace("{}", subject.ar), en.replace("{}", subject.en))
+
+
+_CAUSES: Mapping[Rule, tuple[str, str]] = {
+    Rule.WANTED: ("طلب «{}»", "“{}” is asked for"),
+    Rule.BREAKS: ("استراحتا الصلاة والغداء", "the breaks for prayer and lunch"),
+    Rule.CLOSURE: ("إغلاق المركز", "the Centre is closed for a time"),
+    Rule.TRAVEL_DATES: ("موعدا وصول الوفد ومغادرته", "the delegation's arrival and departure"),
+    Rule.TAKEN: ("ارتباط {} بزيارات أخرى", "{} is taken by other visits"),
+    Rule.ABSENCE: ("غياب {}", "{} is away"),
+    Rule.DAILY_LIMIT: ("الحد اليومي لجلسات {}", "{} may have no more sessions on a day"),
+    Rule.SITE_HOURS: ("أوقات إغلاق {} أمام الزوار", "{} is closed to visitors at times"),
+    Rule.ORDER: ("أن تسبق «{}» جلسة تمهد لها", "“{}” comes after a session that prepares it"),
+    Rule.SPELL: ("راحة المترجم {} بين جلستين", "{} has to rest from interpreting"),
+    Rule.WAY: ("وقت الانتقال بين الأماكن", "the ways between places"),
+    Rule.HALF_DAY: ("انتهاء زيارة المجاملة في نصف يوم", "a courtesy visit of one day is over in half a day"),
+    Rule.PIN: ("تثبيت «{}»", "“{}” is pinned"),
+    Rule.WISH: ("التعديل المطلوب على «{}»", "“{}” is wanted otherwise"),
 }
 
 

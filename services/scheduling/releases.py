@@ -9,7 +9,6 @@ from typing import Literal
 from schemas.scheduling import CentrePerson, Score, Slot
 from services.scheduling.centre import Centre
 
-
 Kind = Literal["proposed", "revised", "firm", "cancelled"]
 
 

@@ -39,9 +39,7 @@ async def set_tried(connection: asyncpg.Connection, visit: UUID, given_back: int
     await connection.execute(SQL["set_tried"], visit, given_back)
 
 
-async def waiting_list(
-    connection: asyncpg.Connection, centre: Centre, now: datetime
-) -> tuple[Waiting, ...]:
+async def waiting_list(connection: asyncpg.Connection, centre: Centre, now: datetime) -> tuple[Waiting, ...]:
     """Who waits and can still come, in the order in which they are tried."""
     today = now.astimezone(centre.zone).date()
     year = span_of(centre, _year(today))

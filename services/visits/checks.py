@@ -145,9 +145,10 @@ def _size_fits_the_house(request: VisitRequest, on: Circumstances) -> Iterator[P
 @looks_at("sites", "size")
 def _sites_take_the_group(request: VisitRequest, on: Circumstances) -> Iterator[Problem]:
     for at, site in _wanted_sites(request, on):
-        if request.size > site.group_cap:
+        most = site.visitors or site.group_cap
+        if request.size > most:
             yield Problem(
-                at, f"the site {site.code} takes {site.group_cap} visitors; the delegation has {request.size}"
+                at, f"the site {site.code} takes {most} visitors; the delegation has {request.size}"
             )
 
 

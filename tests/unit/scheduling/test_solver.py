@@ -131,7 +131,7 @@ def test_a_half_day_courtesy_visit_treats_the_themes_that_fit():
     ("changes", "reason"),
     [
         ({"size": 50}, "The delegation has 50 members; the largest room seats 40."),
-        ({"size": 9}, "Shelter: admits 8 visitors at most; the delegation has 9."),
+        ({"size": 49}, "Shelter: admits 8 visitors at a time, in 6 groups at most; the delegation has 49."),
         ({"media": True}, "Shelter: media are not admitted."),
         ({"confidentiality_signed": False}, "Shelter: the confidentiality agreement has to be signed first."),
         ({"themes": []}, "Shelter: is shown only after a briefing, and no theme was asked for."),
@@ -193,7 +193,7 @@ def test_an_alternative_with_fewer_themes_is_feasible_in_the_window_asked_for():
 
 
 def test_an_alternative_leaves_out_the_site_that_can_never_be_had():
-    outcome = infeasible(problem(size=9))
+    outcome = infeasible(problem(media=True))
     assert "without: shelter" in outcome.alternatives[0].note.en
     assert "دون: shelter" in outcome.alternatives[0].note.ar
 

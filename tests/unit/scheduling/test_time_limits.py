@@ -10,10 +10,10 @@ import pytest
 from schemas.visits import Needs
 from services.scheduling import explain, solver
 from services.scheduling.budget import Budget
-from services.scheduling.candidates import Blocked, Desk, Group, lay_out
-from services.scheduling.domain import Session
+from services.scheduling.candidates import NOTHING, Aside, Blocked, Desk, lay_out
 from services.scheduling.explain import solve
 from services.scheduling.problem import Infeasible, Problem
+from services.scheduling.sessions import Session
 from services.scheduling.solver import NotFound, looked_at, search
 from tests.unit.scheduling.factories import CENTRE, problem
 
@@ -40,7 +40,7 @@ class SlowDesk:
         asked: Problem,
         sessions: tuple[Session, ...],
         days: tuple[date, ...],
-        _ignoring: frozenset[Group] = frozenset(),
+        _aside: Aside = NOTHING,
     ) -> Desk | Blocked:
         self.now += self.seconds
         self.asked.append((asked.needs, days))
@@ -117,10 +117,10 @@ def test_a_search_that_was_cut_short_claims_nothing_about_days_that_may_do(slow:
 
 
 def test_sessions_longer_than_the_working_hours_are_not_left_to_the_solver(monkeypatch):
-    def build(*_args: Any, **_options: Any) -> None:
+    def decide(*_args: Any) -> None:
         pytest.fail("a model was built")
 
-    monkeypatch.setattr(solver, "build", build)
+    monkeypatch.setattr(solver, "decide", decide)
     themes = [theme.code for theme in CENTRE.themes[:8]]
     assert search(problem(days=1, themes=themes), Budget.of(20, lambda: 0)) == NotFound(in_time=True)
 

@@ -47,6 +47,7 @@ def site(code: str, *, cap: int, media: bool, confidential: bool) -> SiteEntry:
         code=code,
         title=bilingual(code),
         group_cap=cap,
+        visitors=2 * cap,
         media_allowed=media,
         confidentiality_required=confidential,
     )

@@ -165,7 +165,7 @@ def test_a_malformed_field_is_named(changes, pointers):
             "not after",
         ),
         ({"logistics": {"arrival": LEG, "departure": LEG}}, "/logistics/departure/at", "not after"),
-        ({"size": 9, "sites": ["shelter"], "confidentiality_signed": True}, "/sites/0", "takes 8 visitors"),
+        ({"size": 17, "sites": ["shelter"], "confidentiality_signed": True}, "/sites/0", "takes 16 visitors"),
         ({"sites": ["shelter"]}, "/confidentiality_signed", "shelter"),
         (
             {"sites": ["shelter"], "confidentiality_signed": True, "media": True},

@@ -53,7 +53,7 @@ FROM visit WHERE jsonb_array_length(slots) >= 1;
 
 -- How often something was given back that a waiting visit might need; one row.
 CREATE TABLE giving_back (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
     number bigint NOT NULL DEFAULT 1
 );
 INSERT INTO giving_back DEFAULT VALUES;

@@ -78,9 +78,7 @@ def _news(terms: Terms, visit: Visit, new: Release) -> ProgrammeProposed | Progr
     if new.kind == "proposed":
         return ProgrammeProposed(**programme)
     what = difference(visit.slots, new.slots)
-    return ProgrammeRevised(
-        **programme, removed=what.removed, changed=what.changed, affected=what.affected
-    )
+    return ProgrammeRevised(**programme, removed=what.removed, changed=what.changed, affected=what.affected)
 
 
 async def make_firm(tx: Transaction, centre: Centre, visit: Visit) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from schemas.scheduling import Slot
 from services.scheduling.calendar import Booked, Interval
+from services.scheduling.candidates import premises, travel
+from services.scheduling.catalogue import QUARTER
 from services.scheduling.centre import Centre
 from services.scheduling.disruptions import resources_of
 from services.scheduling.problem import CENTRE_RESOURCE, person_resource
@@ -13,7 +15,7 @@ from services.scheduling.problem import CENTRE_RESOURCE, person_resource
 Busy = Mapping[str, tuple[Interval, ...]]
 
 
-def clash(
+def in_the_way(
     slots: Sequence[Slot], held: Sequence[Slot], centre: Centre, busy: Busy, now: datetime
 ) -> str | None:
     """Why ``slots`` cannot be booked as others' bookings and blocks are now, in words; nothing if they can.
@@ -23,7 +25,11 @@ def clash(
     """
     to_come = tuple(slot for slot in slots if slot.starts > now)
     new = tuple(slot for slot in to_come if not any(_same(slot, other) for other in held))
-    complaints = (*_taken(to_come, busy), *_on_the_way(new, centre, busy), *_too_many(slots, new, centre, busy))
+    complaints = (
+        *_taken(to_come, busy),
+        *_on_the_way(new, centre, busy),
+        *_too_many(slots, new, centre, busy),
+    )
     return next(iter(complaints), None)
 
 
@@ -44,8 +50,9 @@ def _on_the_way(slots: Sequence[Slot], centre: Centre, busy: Busy) -> Iterator[s
     for slot in slots:
         for one in slot.assignments:
             for booked in _booked(one.person, busy):
-                way = _way(centre, slot.place.code, booked.venue)
-                if booked.start < slot.ends + way and slot.starts < booked.end + way:
+                rest = centre.interpreting.rest if one.role == "interpreter" else 0
+                gap = timedelta(minutes=max(rest, _way(centre, slot.place.code, booked.venue)))
+                if booked.start < slot.ends + gap and slot.starts < booked.end + gap:
                     yield f"{one.person} cannot be at {slot.key} in time"
 
 
@@ -56,7 +63,9 @@ def _too_many(slots: Sequence[Slot], new: Sequence[Slot], centre: Centre, busy: 
         own = [slot.starts for slot in slots if any(one.person == code for one in slot.assignments)]
         others = [booked.start for booked in _booked(code, busy)]
         days = Counter(moment.astimezone(centre.zone).date() for moment in (*own, *others))
-        if person and any(days[day.astimezone(centre.zone).date()] > person.max_sessions_a_day for day in own):
+        if person and any(
+            days[day.astimezone(centre.zone).date()] > person.max_sessions_a_day for day in own
+        ):
             yield f"{code} has too many sessions on one day"
 
 
@@ -64,8 +73,7 @@ def _booked(person: str, busy: Busy) -> tuple[Booked, ...]:
     return tuple(span for span in busy.get(person_resource(person), ()) if isinstance(span, Booked))
 
 
-def _way(centre: Centre, here: str, there: str) -> timedelta:
-    """How long people take from one venue to another."""
-    premises = {venue.premises for code in (here, there) if (venue := centre.venue(code))}
-    minutes = (way.minutes for way in centre.travel if {*way.between} == premises)
-    return timedelta(minutes=next(minutes, 0))
+def _way(centre: Centre, one: str, other: str) -> int:
+    """Minutes that people need from one venue to another."""
+    here, there = premises(centre, one), premises(centre, other)
+    return 0 if here == there else travel(centre, here, there) * QUARTER
