@@ -6,16 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from services.scheduling.centre import Centre, Person, Theme, Venue
-
-Location = tuple[int | str, ...]
-_SECTIONS: Mapping[str, TypeAdapter[Any]] = {
-    "themes": TypeAdapter(Theme),
-    "venues": TypeAdapter(Venue),
-    "people": TypeAdapter(Person),
-}
+from services.scheduling.centre import Centre
+from services.scheduling.centre_checks import Location, inconsistencies
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ def _validated(path: Path, root: yaml.MappingNode) -> Centre:
         centre = Centre.model_validate(raw, extra="forbid")
     except ValidationError as error:
         faults += [Fault(_line_at(root, item["loc"]), _reason(item)) for item in error.errors()]
-    faults += [Fault(_line_at(root, location), reason) for location, reason in _inconsistencies(raw)]
+    faults += [Fault(_line_at(root, location), reason) for location, reason in inconsistencies(raw)]
     if faults or centre is None:
         raise BadCentre(path, tuple(sorted(set(faults), key=lambda fault: (fault.line, fault.reason))))
     return centre
@@ -131,76 +125,3 @@ def _line_at(root: yaml.Node, location: Location) -> int:
         else:
             break
     return line
-
-
-def _inconsistencies(raw: Any) -> Iterator[tuple[Location, str]]:
-    """What is wrong between entries, each of which may be right by itself."""
-    for section in _SECTIONS:
-        yield from _duplicate_codes(raw, section)
-    codes = {section: _codes(raw, section) for section in _SECTIONS}
-    features = set(raw.get("features") or ()) if isinstance(raw.get("features"), list | None) else set()
-    venues: dict[int, Venue] = _sound_entries(raw, "venues")
-    sites = {venue.code for venue in venues.values() if venue.kind == "site"}
-    if sites and len(sites) == len(venues):
-        yield ("venues",), "at least one venue must be a room and no site"
-    for index, venue in venues.items():
-        at: Location = ("venues", index)
-        yield from _unknown((*at, "features"), venue.features, features, "feature")
-        yield from _overlaps((*at, "closures"), venue.closures)
-    people: dict[int, Person] = _sound_entries(raw, "people")
-    for index, person in people.items():
-        at = ("people", index)
-        yield from _unknown((*at, "themes"), person.themes, codes["themes"], "theme")
-        yield from _unknown((*at, "sites"), person.sites, codes["venues"], "venue")
-        for number, code in enumerate(person.sites):
-            if code in codes["venues"] - sites and code in {venue.code for venue in venues.values()}:
-                yield (*at, "sites", number), f"the venue {code} is not a site"
-        yield from _overlaps((*at, "absences"), person.absences)
-
-
-def _entries(raw: Any, section: str) -> list[Any]:
-    entries = raw.get(section)
-    return entries if isinstance(entries, list) else []
-
-
-def _sound_entries(raw: Any, section: str) -> dict[int, Any]:
-    sound = {}
-    for index, entry in enumerate(_entries(raw, section)):
-        try:
-            sound[index] = _SECTIONS[section].validate_python(entry)
-        except ValidationError:
-            continue  # its own fault is already listed
-    return sound
-
-
-def _codes(raw: Any, section: str) -> set[str]:
-    entries = (entry.get("code") for entry in _entries(raw, section) if isinstance(entry, dict))
-    return {code for code in entries if isinstance(code, str)}
-
-
-def _duplicate_codes(raw: Any, section: str) -> Iterator[tuple[Location, str]]:
-    seen: set[str] = set()
-    for index, entry in enumerate(_entries(raw, section)):
-        code = entry.get("code") if isinstance(entry, dict) else None
-        if isinstance(code, str) and code in seen:
-            yield (section, index, "code"), f"the code {code} is already taken in {section}"
-        elif isinstance(code, str):
-            seen.add(code)
-
-
-def _unknown(
-    at: Location, wanted: tuple[str, ...], known: set[str], what: str
-) -> Iterator[tuple[Location, str]]:
-    for index, code in enumerate(wanted):
-        if code not in known:
-            yield (*at, index), f"there is no {what} {code}"
-
-
-def _overlaps(at: Location, spans: tuple[Any, ...]) -> Iterator[tuple[Location, str]]:
-    for index, span in enumerate(spans):
-        for other in spans[:index]:
-            if span.first <= other.last and other.first <= span.last:
-                yield (
-                    (*at, index),
-                    (f"{span.first} to {span.last} overlaps {other.first} to {other.last} of the same list"),
-                )

@@ -12,7 +12,6 @@ from services.scheduling.sessions import sessions_wanted
 from services.scheduling.solver import versions
 from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem
 
-
 DAYS = (date(2027, 1, 3), date(2027, 1, 4))
 
 
