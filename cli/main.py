@@ -5,8 +5,10 @@ import logging
 import typer
 
 from cli import bench, client, demo, ops, serve, up
+from cli import replanning as _replanning  # noqa: F401 -- its commands join `wafd schedule`
 from cli.log import log_app
 from cli.parked import parked_app
+from cli.schedule import schedule_app
 from cli.schemas import schemas_app
 
 app = typer.Typer(
@@ -26,6 +28,7 @@ app.add_typer(bench.bench_app, name="bench")
 app.add_typer(client.client_app, name="client")
 app.add_typer(log_app, name="log")
 app.add_typer(parked_app, name="parked")
+app.add_typer(schedule_app, name="schedule")
 app.add_typer(schemas_app, name="schemas")
 
 

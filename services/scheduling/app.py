@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import structlog
+from fastapi import FastAPI
 from pydantic import Field
 
 from runtime.errors import UsageError
@@ -35,6 +36,8 @@ from services.scheduling.handlers import (
     take_amendment,
     want_programme,
 )
+from services.scheduling.http import routes
+from services.scheduling.orders_http import order_routes
 from services.scheduling.planning import PLAN, Office
 from services.scheduling.review import REVIEW, review
 from services.scheduling.waiting import WAITLIST, give_back
@@ -48,6 +51,7 @@ class SchedulingSettings(Settings):
 
     centre: Path = Field(description="the YAML file of the Centre's master data")
     solver_seconds: float = Field(default=5, gt=0, le=600, description="time limit of one search")
+    body_limit: int = Field(default=262_144, ge=1024, description="bytes that a request's body may have")
     answer_days: int = Field(default=7, ge=1, le=90, description="days that a ministry has to answer")
 
 
@@ -78,11 +82,16 @@ def service() -> Service:
         known = await store.has_centre(connection, centre.content_hash)
         return None if known else "the Centre's master data are not loaded"
 
+    def add_routes(app: FastAPI, transactions: Transactions) -> None:
+        routes(app, transactions, centre, settings.body_limit)
+        order_routes(app, transactions, office, settings.body_limit)
+
     return Service(
         name="scheduling",
         settings=settings,
         handlers=handlers(office),
         timers=timers(office),
+        routes=add_routes,
         lifespan=lifespan,
         ready=ready,
     )

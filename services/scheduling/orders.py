@@ -61,20 +61,27 @@ async def lift_block(tx: Transaction, id: UUID, officer: str) -> Block:
     return block
 
 
-async def pin(tx: Transaction, id: UUID, release: int, keys: frozenset[str], officer: str) -> Visit:
-    """Keep slots of a programme as they are from now on. Raises `NotFound` or `Stale`."""
+async def pin(tx: Transaction, id: UUID, release: int, keys: frozenset[str], officer: str) -> frozenset[str]:
+    """Keep slots as they are from now on; returns the keys of all that are pinned.
+
+    Raises `NotFound` or `Stale`.
+    """
     visit = await _locked(tx, id, release, keys)
-    await store.set_pinned(tx.connection, id, visit.pinned | keys, tx.now)
-    _account(tx, "schedule pin", visit.reference, officer, ", ".join(sorted(keys)))
-    return visit
+    return await _set_pinned(tx, visit, visit.pinned | keys, officer)
 
 
-async def unpin(tx: Transaction, id: UUID, release: int, keys: frozenset[str], officer: str) -> Visit:
-    """Let slots of a programme be changed again when it is planned anew. Raises `NotFound` or `Stale`."""
+async def unpin(
+    tx: Transaction, id: UUID, release: int, keys: frozenset[str], officer: str
+) -> frozenset[str]:
+    """Let slots be changed again when the programme is planned anew; otherwise as `pin`."""
     visit = await _locked(tx, id, release, keys)
-    await store.set_pinned(tx.connection, id, visit.pinned - keys, tx.now)
-    _account(tx, "schedule unpin", visit.reference, officer, ", ".join(sorted(keys)))
-    return visit
+    return await _set_pinned(tx, visit, visit.pinned - keys, officer)
+
+
+async def _set_pinned(tx: Transaction, visit: Visit, pinned: frozenset[str], officer: str) -> frozenset[str]:
+    await store.set_pinned(tx.connection, visit.id, pinned, tx.now)
+    _account(tx, "schedule pin", visit.reference, officer, f"pinned: {', '.join(sorted(pinned)) or 'none'}")
+    return pinned
 
 
 async def move(office: Office, tx: Transaction, id: UUID, release: int, wish: Wish, officer: str) -> Visit:

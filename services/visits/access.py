@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 
+from runtime.problems import RETRY_AFTER, HttpProblem, not_found
 from runtime.transaction import Transaction
 from schemas.scheduling import CataloguePublished
 from services.visits import store
@@ -15,7 +16,6 @@ from services.visits.clients import Client, Role
 from services.visits.commands import Command
 from services.visits.edge import check_if_match, edge_of
 from services.visits.orders import carry_out
-from services.visits.problems import RETRY_AFTER, HttpProblem, not_found
 from services.visits.store import Author, StoredVisit
 from services.visits.visit import CENTRE
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NamedTuple
 
+from runtime.bodies import Problem
 from schemas.scheduling import CataloguePublished, SiteEntry
 from schemas.terms import VisitKind
 from services.visits.people import Leg, Member, Role
@@ -13,13 +13,6 @@ from services.visits.request import VisitRequest
 
 HORIZON = timedelta(days=730)
 """How far ahead a visit can be asked for."""
-
-
-class Problem(NamedTuple):
-    """One wrong field by its JSON pointer (RFC 6901), and a sentence that says why, without personal data."""
-
-    pointer: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
 """Clients and their API keys, as the command line administers and the HTTP edge recognises them."""
 
-import hashlib
 import hmac
-import re
 import secrets
 import string
 from dataclasses import dataclass
@@ -13,9 +11,9 @@ from uuid import UUID
 
 import asyncpg
 
+from runtime import api_keys
 from services.visits.store import SQL
 
-_KEY = re.compile(r"wafd_([a-z0-9]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _PREFIX_ALPHABET = string.ascii_lowercase + string.digits
 _NO_DIGEST = bytes(32)
 
@@ -70,7 +68,7 @@ async def add_key(connection: asyncpg.Connection, client: UUID, now: datetime) -
     """Give a client another key; those it has stay in force until they are revoked."""
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(12))
     secret = secrets.token_urlsafe(32)
-    await connection.execute(SQL["add_key"], prefix, client, _digest(secret), now)
+    await connection.execute(SQL["add_key"], prefix, client, api_keys.digest(secret), now)
     return Credentials(client, prefix, f"wafd_{prefix}_{secret}")
 
 
@@ -103,21 +101,14 @@ async def list_clients(connection: asyncpg.Connection) -> list[KnownClient]:
 
 async def client_of(connection: asyncpg.Connection, api_key: str) -> Client | None:
     """Recognise the client by its key; None when the key is wrong, unknown or revoked."""
-    parts = _KEY.fullmatch(api_key)
-    if parts is None:
+    sent = api_keys.parsed(api_key)
+    if sent is None:
         return None
-    row = await connection.fetchrow(SQL["key_of"], parts[1])
-    if (
-        not hmac.compare_digest(_digest(parts[2]), _NO_DIGEST if row is None else row["digest"])
-        or row is None
-    ):
+    row = await connection.fetchrow(SQL["key_of"], sent.prefix)
+    if not hmac.compare_digest(sent.digest, _NO_DIGEST if row is None else row["digest"]) or row is None:
         return None
     return _client(row)
 
 
 def _client(row: asyncpg.Record | None) -> Client | None:
     return None if row is None else Client(row["id"], row["name"], row["country"], Role(row["role"]))
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from runtime.bodies import Problem, Refused, read_body
 from runtime.transaction import Transaction
 from services.visits import commands as c
 from services.visits.access import OFFICE, locked_visit, visible_visit
-from services.visits.checks import Problem
 from services.visits.clients import Client
 from services.visits.consultation_answers import (
     BodyAnswer,
@@ -20,7 +20,6 @@ from services.visits.consultation_answers import (
 )
 from services.visits.consulting import consultation_of
 from services.visits.edge import edge_of
-from services.visits.intake import Refused, read_body
 from services.visits.openapi import PROBLEMS, takes
 from services.visits.orders import carry_out
 from services.visits.problems import ProblemRoute

@@ -1,6 +1,5 @@
 """The edge of the HTTP interface: who asks, what they sent, and each effect once."""
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -10,14 +9,13 @@ from http import HTTPStatus
 
 from fastapi import Request, Response
 
+from runtime.problems import HttpProblem
+from runtime.requests import JSON, api_key, limited_body, not_allowed, unknown_key
 from runtime.transaction import Transaction, Transactions
 from services.visits.clients import Client, Role, client_of
-from services.visits.problems import HttpProblem
 from services.visits.store import SQL
 
-JSON = frozenset({"application/json"})
 PATCH = frozenset({"application/json", "application/merge-patch+json"})
-READ_SECONDS = 30
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 
 Act = Callable[[Transaction, Client], Awaitable[Response]]
@@ -34,9 +32,9 @@ class Edge:
 
     async def read(self, request: Request, allowed: AbstractSet[Role], act: Act) -> Response:
         """Answer a client that has one of the roles."""
-        api_key = _api_key(request)
+        sent = api_key(request)
         async with self.transactions() as tx:
-            return await act(tx, await _recognise(tx, api_key, allowed))
+            return await act(tx, await _recognise(tx, sent, allowed))
 
     async def change(
         self,
@@ -49,11 +47,11 @@ class Edge:
 
         The body is read before the transaction opens: a slow client holds no connection.
         """
-        api_key = _api_key(request)
+        sent = api_key(request)
         key = _idempotency_key(request)
-        raw = await _body(request, self.body_limit, media_types)
+        raw = await limited_body(request, self.body_limit, media_types)
         async with self.transactions() as tx:
-            client = await _recognise(tx, api_key, allowed)
+            client = await _recognise(tx, sent, allowed)
             if key is None:
                 return await act(tx, client, raw)
             digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + raw).digest()
@@ -84,27 +82,13 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def _api_key(request: Request) -> str:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not credentials.strip():
-        raise _unauthorized("Send your API key as `Authorization: Bearer wafd_…`.", "")
-    return credentials.strip()
-
-
-async def _recognise(tx: Transaction, api_key: str, allowed: AbstractSet[Role]) -> Client:
-    client = await client_of(tx.connection, api_key)
+async def _recognise(tx: Transaction, sent: str, allowed: AbstractSet[Role]) -> Client:
+    client = await client_of(tx.connection, sent)
     if client is None:
-        raise _unauthorized("The API key is wrong, unknown or revoked.", ', error="invalid_token"')
+        raise unknown_key()
     if client.role not in allowed:
-        raise HttpProblem(
-            HTTPStatus.FORBIDDEN, "not-allowed", f"This is not open to a client with the role {client.role}."
-        )
+        raise not_allowed(client.role)
     return client
-
-
-def _unauthorized(detail: str, more: str) -> HttpProblem:
-    challenge = {"WWW-Authenticate": f'Bearer realm="wafd"{more}'}
-    return HttpProblem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, challenge)
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -118,45 +102,6 @@ def _idempotency_key(request: Request) -> str | None:
             "An Idempotency-Key has 1 to 255 visible ASCII characters.",
         )
     return key
-
-
-async def _body(request: Request, limit: int, media_types: AbstractSet[str]) -> bytes:
-    media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media_type.strip().lower() not in media_types or charset not in ("", "utf-8"):
-        wanted = " or ".join(sorted(media_types))
-        raise HttpProblem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", f"Send the body as {wanted} in UTF-8.",
-            {"Accept": ", ".join(sorted(media_types))},
-        )  # fmt: skip
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
-        raise _too_large(limit)
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            return await _read(request, limit)
-    except TimeoutError:
-        raise HttpProblem(
-            HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"The body did not arrive within {READ_SECONDS} seconds."
-        ) from None
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > limit:
-            raise _too_large(limit)
-    return bytes(raw)
-
-
-def _too_large(limit: int) -> HttpProblem:
-    return HttpProblem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "too-large",
-        f"The body may have at most {limit} bytes.",
-        {"Connection": "close"},
-    )
 
 
 async def _once(

@@ -8,6 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
+from runtime.bodies import Problem, Refused, read_body
+from runtime.openapi import describe_bodies
+from runtime.problems import HttpProblem, add_problems
 from runtime.transaction import Transaction, Transactions
 from schemas.scheduling import CataloguePublished
 from services.visits import commands as c
@@ -41,13 +44,12 @@ from services.visits.answers import (
     summary,
     view,
 )
-from services.visits.checks import Problem
 from services.visits.clients import Client
 from services.visits.edge import PATCH, Edge, edge_of
-from services.visits.intake import Refused, merged, read_amendment, read_body, read_patch, read_request
-from services.visits.openapi import PROBLEMS, describe_bodies, takes
+from services.visits.intake import merged, read_amendment, read_patch, read_request
+from services.visits.openapi import BODIES, PROBLEMS, takes
 from services.visits.orders import carry_out, submit_request
-from services.visits.problems import HttpProblem, ProblemRoute, add_problems
+from services.visits.problems import ProblemRoute
 from services.visits.request import VisitRequest, to_json
 from services.visits.store import Author
 from services.visits.transitions import State
@@ -63,7 +65,7 @@ def routes(app: FastAPI, transactions: Transactions, body_limit: int, consultati
     for officers in (office.router, consultation_office.router):
         app.include_router(officers, prefix="/v1", dependencies=[Security(_key)])
     add_problems(app)
-    describe_bodies(app)
+    describe_bodies(app, BODIES)
 
 
 @router.post(

@@ -1,69 +1,17 @@
 """The one way in: reads and checks a request, whichever path it came by, and names every wrong field."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from pydantic import BaseModel, ValidationError, create_model
-from pydantic_core import ErrorDetails, from_json, to_json
+from pydantic import BaseModel, create_model
+from pydantic_core import from_json, to_json
 
+from runtime.bodies import MalformedJson, Problem, Refused, read_body
 from schemas.event import Frozen
 from schemas.scheduling import CataloguePublished
-from services.visits.checks import ALL_FIELDS, Problem, problems
-from services.visits.request import VisitRequest, pointer_part
-
-MOST_VALUES = 12_000
-"""JSON values in a body; a delegation of 200 with every field takes fewer."""
-
-LONGEST_LIST = 400
-"""Items in a list; none that is asked for may have as many."""
-
-
-class MalformedJson(ValueError):
-    """The body is not JSON in UTF-8."""
-
-
-class Refused(ValueError):
-    """Fields are wrong; every one is named."""
-
-    def __init__(self, found: Sequence[Problem]) -> None:
-        super().__init__(f"{len(found)} problems")
-        self.problems = tuple(found)
-
-
-M = TypeVar("M", bound=BaseModel)
-
-
-def read_body(kind: type[M], raw: bytes) -> M:
-    """Read a JSON body strictly: no unknown fields, no numbers for texts.
-
-    Raises `MalformedJson`, or `Refused` with every wrong field. A body that could keep the validator
-    busy for seconds, and with it everybody else's requests, is refused by its size alone.
-    """
-    _check_size(raw)
-    try:
-        return kind.model_validate_json(raw, strict=True, extra="forbid")
-    except ValidationError as error:
-        raise _refusal(error.errors(include_url=False, include_input=False)) from None
-
-
-def _check_size(raw: bytes) -> None:
-    try:
-        waiting: list[tuple[str, Any]] = [("", from_json(raw))]
-    except ValueError:
-        return  # the validator says what is wrong
-    values = 0
-    while waiting:
-        at, value = waiting.pop()
-        if isinstance(value, list) and len(value) > LONGEST_LIST:
-            raise Refused([Problem(at, f"{len(value)} items are too many: at most {LONGEST_LIST} in a list")])
-        items: list[tuple[Any, Any]] = []
-        if isinstance(value, (dict, list)):
-            items = list(value.items() if isinstance(value, dict) else enumerate(value))
-        values += len(items)
-        if values > MOST_VALUES:
-            raise Refused([Problem("", f"the body holds too many values: at most {MOST_VALUES} are read")])
-        waiting += [(f"{at}/{pointer_part(str(name))[:80]}", each) for name, each in items]
+from services.visits.checks import ALL_FIELDS, problems
+from services.visits.request import VisitRequest
 
 
 def read_request(raw: bytes, catalogue: CataloguePublished, today: date) -> VisitRequest:
@@ -146,40 +94,3 @@ def _problems_of_the_rest(
         to_json({name: document[name] for name in sound & set(document)}), strict=True
     )
     return problems(cast("VisitRequest", rest), catalogue, today, sound)
-
-
-def _refusal(errors: Sequence[ErrorDetails]) -> Exception:
-    if any(error["type"] == "json_invalid" for error in errors):
-        return MalformedJson("the body is not JSON in UTF-8")
-    return Refused(
-        [Problem(_pointer(each["loc"]), _sentence(each)) for each in errors if not _follows(each, errors)]
-    )
-
-
-def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
-    """Say whether a list seems too short only since its items are wrong."""
-    at = error["loc"]
-    return error["type"] == "too_short" and any(
-        each["loc"][: len(at)] == at and each is not error for each in errors
-    )
-
-
-def _pointer(location: Sequence[int | str]) -> str:
-    return "".join(f"/{pointer_part(str(part))[:80]}" for part in location)
-
-
-def _sentence(error: ErrorDetails) -> str:
-    """Say what is wrong without repeating the value, which may be personal."""
-    if error["loc"] and error["loc"][-1] == "email" and error["type"] == "value_error":
-        return "this is not a valid e-mail address"
-    match error["type"]:
-        case "extra_forbidden":
-            return "this field is not known here"
-        case "missing":
-            return "this field is required"
-        case "too_short":
-            return f"at least {error['ctx']['min_length']} wanted here"
-        case "too_long":
-            return f"at most {error['ctx']['max_length']} allowed here"
-        case _:
-            return error["msg"].removeprefix("Value error, ")

@@ -4,12 +4,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from runtime.bodies import Problem, Refused, read_body
 from services.visits import commands as c
 from services.visits.access import OFFICE, obey
 from services.visits.answers import Decided, Reasoned, VisitSummary
-from services.visits.checks import Problem
 from services.visits.commands import Command
-from services.visits.intake import Refused, read_body
 from services.visits.openapi import PROBLEMS, takes
 from services.visits.problems import ProblemRoute
 

@@ -3,13 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fastapi import FastAPI
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
+from runtime.openapi import problems_of
 from services.visits.answers import Acceptance, Decided, Reasoned, ReportText
 from services.visits.consultation_answers import BodyAnswer, Consulted
-from services.visits.problems import MEDIA_TYPE, ProblemDetails
 from services.visits.request import VisitRequest
 
 BODIES: tuple[type[BaseModel], ...] = (
@@ -20,7 +18,6 @@ BODIES: tuple[type[BaseModel], ...] = (
     ReportText,
     Consulted,
     BodyAnswer,
-    ProblemDetails,
 )
 
 _MEANINGS = {
@@ -35,13 +32,7 @@ _MEANINGS = {
     422: "Fields are wrong; each is named.",
     503: "The service cannot store anything, or has no catalogue, at the moment.",
 }
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": meaning,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
-    }
-    for status, meaning in _MEANINGS.items()
-}
+PROBLEMS = problems_of(_MEANINGS)
 
 _HEADERS = [
     {
@@ -69,31 +60,6 @@ def takes(
     example = _EXAMPLES["amendment" if partial else body.__name__]
     content = {media_type: {"schema": schema, "examples": {"typical": {"value": example}}}}
     return {"requestBody": {"required": True, "content": content}, "parameters": _HEADERS}
-
-
-def describe_bodies(app: FastAPI) -> None:
-    """Have the application's document carry the schemas of all bodies."""
-    generate = app.openapi
-
-    def described() -> dict[str, Any]:
-        document = generate()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
-        return document
-
-    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way
-
-
-def _schemas() -> dict[str, Any]:
-    """Write the bodies as they are read: defaults may be left out, unknown fields are refused."""
-    _, written = models_json_schema(
-        [(model, "validation") for model in BODIES],
-        ref_template="#/components/schemas/{model}",
-    )
-    schemas: dict[str, Any] = written["$defs"]
-    for name, schema in schemas.items():
-        if schema.get("type") == "object" and name not in ("ProblemDetails", "WrongField"):
-            schema["additionalProperties"] = False
-    return schemas
 
 
 def _example_request() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from runtime.bodies import pointer_part
 from schemas.event import Frozen
 from schemas.terms import Code, Contact, DateWindow, LanguageTag, Line, Text, VisitKind
 from schemas.visits import DelegationPeople, Guest, MinistryPeople, Needs
@@ -244,8 +245,3 @@ def changed_pointers(old: Any, new: Any, at: str = "") -> tuple[str, ...]:
     else:
         return () if old == new else (at,)
     return tuple(pointer for key, a, b in inner for pointer in changed_pointers(a, b, f"{at}/{key}"))
-
-
-def pointer_part(key: str) -> str:
-    """Escape one key for a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")

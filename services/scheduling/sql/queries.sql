@@ -1,3 +1,7 @@
+-- name: client_of_key
+-- Who has a key in force of that prefix and digest; `visits` keeps the keys and lets this service ask no more.
+SELECT client_id, role FROM visits.client_of_key($1, $2)
+
 -- name: lock_centre
 -- Have one process at a time compare the master data with the newest revision; readers go on.
 LOCK TABLE centre IN SHARE ROW EXCLUSIVE MODE

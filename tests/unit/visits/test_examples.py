@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from runtime.bodies import Refused
 from schemas.scheduling import CataloguePublished
-from services.visits.intake import Refused, read_request
+from services.visits.intake import read_request
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 REFUSED = "14-refused-several-fields"

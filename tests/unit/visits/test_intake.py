@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.visits.checks import Problem
-from services.visits.intake import MalformedJson, Refused, merged, read_amendment, read_body, read_request
+from runtime.bodies import MalformedJson, Problem, Refused, read_body
+from services.visits.intake import merged, read_amendment, read_request
 from services.visits.request import VisitRequest, changed_pointers, delegation_people, to_json
 from tests.unit.visits import make
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.visits.intake import LONGEST_LIST, Refused, read_body
+from runtime.bodies import LONGEST_LIST, Refused, read_body
 from services.visits.request import VisitRequest
 
 
