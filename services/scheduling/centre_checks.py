@@ -171,7 +171,7 @@ def _features(raw: Any) -> set[str]:
 def _sound(
     raw: Any, section: str | None, kind: TypeAdapter[Any], keys: tuple[str, ...] = ()
 ) -> dict[Any, Any]:
-    """The entries of a list, or under some keys, that are right by themselves; those that are not are told."""
+    """The entries of a list, or under some keys, that are right by themselves."""
     entries = raw if section is None else _entries(raw, section)
     numbered = enumerate(entries) if isinstance(entries, list) else ()
     named = [(key, entries[key]) for key in keys if isinstance(entries, dict) and key in entries]

@@ -203,12 +203,16 @@ def clash_reason(
     People are named by their codes only: a reason stands outside an event's block for people.
     """
     titles = {session.key: session.title for session in sessions}
-    words = [_words(problem.centre, titles, cause) for cause in sorted(clash)]
+    words = [_words(problem.centre, titles, cause) for cause in sorted(clash, key=_in_turn)]
     first, last = days[0], days[-1]
     return _say(
         f"من {first} إلى {last} لا يمكن الجمع بين: {'، '.join(one.ar for one in words)}.",
         f"From {first} to {last} these cannot all be kept: {'; '.join(one.en for one in words)}.",
     )
+
+
+def _in_turn(cause: Cause) -> tuple[int, str]:
+    return (list(Rule).index(cause.rule), cause.subject)
 
 
 def _words(centre: Centre, titles: Mapping[str, Bilingual], cause: Cause) -> Bilingual:

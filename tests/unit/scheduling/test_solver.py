@@ -57,7 +57,7 @@ def wishes(draw: st.DrawFn) -> Needs:
         windows=[{"first": first, "last": first + timedelta(days=draw(st.integers(2, 16)))}],
         blackout_dates=draw(st.lists(st.just(first + timedelta(days=2)), max_size=1)),
         days=days,
-        size=draw(st.sampled_from([3, 6, 8, 8, 12, 20, 30])),
+        size=draw(st.sampled_from([3, 6, 8])),
         head_rank=draw(st.sampled_from(["minister", "ambassador", "director", "officer"])),
         languages=draw(st.lists(st.sampled_from(["ar", "en", "fr"]), min_size=1, max_size=2, unique=True)),
         access_needs=["step-free"] if draw(seldom) else [],
