@@ -92,8 +92,8 @@ def told(kind: type[EventData], visit: UUID, *, reason: str = "No", **data: Any)
     )
 
 
-def approved(visit: UUID, *, revision: int = 1, **changes: Any) -> Event[Any]:
-    return told(RequestApproved, visit, revision=revision, needs=needs(**changes))
+def approved(visit: UUID, *, revision: int = 1, country: str = "QA", **changes: Any) -> Event[Any]:
+    return told(RequestApproved, visit, revision=revision, country=country, needs=needs(**changes))
 
 
 async def propose(desk: Desk, visit: UUID, **changes: Any) -> Any:

@@ -114,7 +114,7 @@ DAY = {"first": "2027-01-03", "last": "2027-01-03"}
         (venue("meeting-room-1", closures=[DAY]), {"welcome", "briefing"}),
         (venue("meeting-room-1", code="room-1"), {"welcome", "briefing"}),
         (
-            changed(official_holidays=(OfficialHoliday(name={"ar": "عطلة", "en": "A holiday"}, **DAY),)),  # type: ignore[arg-type]
+            changed(official_holidays=(OfficialHoliday(name={"ar": "عطلة", "en": "A holiday"}, **DAY),)),
             {"welcome", "briefing"},
         ),
         (person("host-02", absences=[DAY]), set()),
