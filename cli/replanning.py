@@ -200,7 +200,7 @@ async def _ordering() -> AsyncIterator[tuple[Transaction, Centre]]:
 
 
 async def _centre(connection: asyncpg.Connection) -> Centre:
-    centre = await store.newest_centre(connection)
+    centre = await store.current_centre(connection)
     if centre is None:
         raise OperationError("scheduling has loaded no master data yet: start it once with `wafd up`")
     return centre

@@ -46,6 +46,7 @@ class Choice:
 
     data: Path
     api_port: int
+    scheduling_port: int
     console_port: int
     mailbox_port: int
     kafka: str | None
@@ -68,6 +69,7 @@ class Running:
         return {
             "event": "ready",
             "api": f"http://127.0.0.1:{self.ports['visits']}",
+            "scheduling": f"http://127.0.0.1:{self.ports['scheduling']}",
             "console": f"http://127.0.0.1:{self.ports['eventlog']}",
             "kafka": self.kafka,
             "postgres": self.admin_database if choice.postgres is None else _bare(choice.postgres),
@@ -92,10 +94,15 @@ async def up(
     mailbox_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the mailbox page; 0: any.")
     ] = 0,
+    scheduling_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the scheduling API; 0: any.")
+    ] = 0,
 ) -> None:
     """Start everything, print one JSON line when it is ready, and run until SIGTERM or Ctrl-C."""
     wafd_logging.configure("up", "info")
-    choice = Choice(data.absolute(), api_port, console_port, mailbox_port, kafka, postgres, smtp)
+    choice = Choice(
+        data.absolute(), api_port, scheduling_port, console_port, mailbox_port, kafka, postgres, smtp
+    )
     stop = termination()
     try:
         _check(choice)
@@ -147,7 +154,11 @@ async def _start(choice: Choice, supervisor: Supervisor) -> Running:
         else await _embedded_broker(choice, supervisor, admin_database)
     )
     smtp, mailbox = (choice.smtp, None) if choice.smtp else await _embedded_mailbox(choice, supervisor)
-    fixed = {"visits": choice.api_port, "eventlog": choice.console_port}
+    fixed = {
+        "visits": choice.api_port,
+        "scheduling": choice.scheduling_port,
+        "eventlog": choice.console_port,
+    }
     ports = {name: fixed.get(name) or free_port() for name in SERVICES}
     running = Running(admin_database, kafka, smtp, mailbox, ports)
     for name in SERVICES:
@@ -272,6 +283,7 @@ def _check(choice: Choice) -> None:
         raise UsageError("--mailbox-port is of the embedded mailbox, which does not run beside --smtp")
     named = {
         "--api-port": choice.api_port,
+        "--scheduling-port": choice.scheduling_port,
         "--console-port": choice.console_port,
         "--mailbox-port": choice.mailbox_port,
     }

@@ -1,7 +1,7 @@
 """JSON from outside: read strictly, each wrong field named by its pointer, nothing repeated of the values."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -34,15 +34,15 @@ class Refused(ValueError):
         self.problems = tuple(found)
 
 
-def read_body(kind: type[M], raw: bytes) -> M:
-    """Read a JSON body strictly: no unknown fields, no numbers for texts.
+def read_body(kind: type[M], raw: bytes, *, extra: Literal["forbid"] | None = "forbid") -> M:
+    """Read a JSON body strictly: no unknown fields, unless ``kind`` says so itself; no numbers for texts.
 
     Raises `MalformedJson`, or `Refused` with every wrong field. A body that could keep the validator
     busy for seconds, and with it everybody else's requests, is refused by its size alone.
     """
     _check_size(raw)
     try:
-        return kind.model_validate_json(raw, strict=True, extra="forbid")
+        return kind.model_validate_json(raw, strict=True, extra=extra)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False, include_input=False)) from None
 

@@ -41,6 +41,7 @@ from services.scheduling.orders_http import order_routes
 from services.scheduling.planning import PLAN, Office
 from services.scheduling.review import REVIEW, review
 from services.scheduling.waiting import WAITLIST, give_back
+from services.scheduling.what_if import Previews
 from services.scheduling.worker import SolverProcess
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ class SchedulingSettings(Settings):
 
     centre: Path = Field(description="the YAML file of the Centre's master data")
     solver_seconds: float = Field(default=5, gt=0, le=600, description="time limit of one search")
-    body_limit: int = Field(default=262_144, ge=1024, description="bytes that a request's body may have")
+    body_limit: int = Field(default=1_048_576, ge=1024, description="bytes that a request's body may have")
     answer_days: int = Field(default=7, ge=1, le=90, description="days that a ministry has to answer")
 
 
@@ -62,7 +63,7 @@ def service() -> Service:
         centre = load_centre(settings.centre)
     except BadCentre as error:
         raise UsageError(str(error)) from error
-    solver = SolverProcess()
+    solver, previewer = SolverProcess(), SolverProcess()  # the second starts with the first preview
     office = Office(centre, solver, settings.solver_seconds, settings.answer_days)
 
     @asynccontextmanager
@@ -77,13 +78,21 @@ def service() -> Service:
             with suppress(asyncio.CancelledError, BrokenProcessPool):
                 await warming
             await solver.stop()
+            await previewer.stop()
 
     async def ready(connection: asyncpg.Connection) -> str | None:
         known = await store.has_centre(connection, centre.content_hash)
         return None if known else "the Centre's master data are not loaded"
 
     def add_routes(app: FastAPI, transactions: Transactions) -> None:
-        routes(app, transactions, centre, settings.body_limit)
+        routes(
+            app,
+            transactions,
+            centre=centre,
+            previews=Previews(previewer),
+            seconds=settings.solver_seconds,
+            body_limit=settings.body_limit,
+        )
         order_routes(app, transactions, office, settings.body_limit)
 
     return Service(

@@ -169,3 +169,15 @@ def span_of(centre: Centre, window: DateWindow) -> Interval:
     return Interval(
         local(centre, window.first, time()), local(centre, window.last + timedelta(days=1), time())
     )
+
+
+def breaks_of(centre: Centre, day: date) -> tuple[tuple[Interval, Bilingual], ...]:
+    """The breaks of a date, as aware UTC intervals in order, each with its name; none when closed."""
+    if closed_because(centre, day) is not None:
+        return ()
+    working = centre.week.ramadan if in_ramadan(centre, day) else centre.week.ordinary
+    return tuple(sorted(((_span(centre, day, one), one.name) for one in working.breaks), key=_start_of))
+
+
+def _start_of(named: tuple[Interval, Bilingual]) -> Interval:
+    return named[0]

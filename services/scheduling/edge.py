@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 from uuid import UUID
 
-from fastapi import Request, Response
+from fastapi import Request
 
 from runtime import api_keys
 from runtime.requests import api_key, limited_body, not_allowed, unknown_key
@@ -24,8 +24,9 @@ class Officer:
     role: Role
 
 
-Act = Callable[[Transaction, Officer], Awaitable[Response]]
-ActOnBody = Callable[[Transaction, Officer, bytes], Awaitable[Response]]
+T = TypeVar("T")
+Act = Callable[[Transaction, Officer], Awaitable[T]]
+ActOnBody = Callable[[Transaction, Officer, bytes], Awaitable[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,13 @@ class Edge:
     transactions: Transactions
     body_limit: int
 
-    async def read(self, request: Request, act: Act) -> Response:
+    async def read(self, request: Request, act: Act[T]) -> T:
         """Answer an officer. Raises 401 and 403 problems."""
         sent = api_key(request)
         async with self.transactions() as tx:
             return await act(tx, await _recognise(tx, sent))
 
-    async def change(self, request: Request, act: ActOnBody) -> Response:
+    async def change(self, request: Request, act: ActOnBody[T]) -> T:
         """Do what an officer asks for. Raises 401, 403, 408, 413 and 415 problems.
 
         The body is read before the transaction opens: a slow client holds no connection.

@@ -29,11 +29,9 @@ def greedy(problem: Problem, desk: Desk) -> tuple[Placed, ...] | None:
     return tuple(sorted(programme, key=lambda one: (one.start, one.session.key)))
 
 
-def _in_turn(choice: Choice) -> tuple[int, int]:
-    """What has begun or is pinned, the welcome, what prepares, what is prepared, and the closing."""
-    session = choice.session
-    stage = 0 if session.kind == "welcome" else 3 if session.kind == "closing" else 2 if session.after else 1
-    return (0 if choice.fixed else 1, stage)
+def _in_turn(choice: Choice) -> tuple[int, int, int]:
+    """What has begun or is pinned, then by stage, and what prepares before what is prepared."""
+    return (0 if choice.fixed else 1, choice.session.stage, 1 if choice.session.after else 0)
 
 
 def _cheapest(
@@ -110,7 +108,7 @@ def _apart(desk: Desk, one: Placed, other: Placed) -> bool:
     if not meet and one.venue != other.venue and not {*one.everybody} & {*other.everybody}:
         return True
     first, second = sorted((one, other), key=lambda placed: placed.start)
-    if meet and (second.session.kind == "welcome" or first.session.kind == "closing"):
+    if meet and first.session.stage > second.session.stage:
         return False
     gap = way(desk.grid.centre, first.venue, second.venue)
     return second.start >= _end(first) + gap

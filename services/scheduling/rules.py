@@ -54,18 +54,11 @@ def groups_share_nothing_at_one_time(model: Model) -> None:
 
 
 def welcome_first_and_closing_last(model: Model) -> None:
-    """A welcome is before, and a closing after, everything else that its guests take part in."""
+    """A welcome, then a courtesy call, are before everything else, and a closing after it."""
     for item in model.sessions:
         for other in model.sessions:
-            if item is other or not item.session.meets(other.session):
-                continue
-            if item.session.kind == "welcome" and other.session.kind != "welcome":
+            if item.session.stage < other.session.stage and item.session.meets(other.session):
                 model.cp.add(_before(model, item, other) == 1)
-            if item.session.kind == "closing" and other.session.kind not in {
-                "welcome",
-                "closing",
-            }:
-                model.cp.add(_before(model, other, item) == 1)
 
 
 def what_comes_after_waits(model: Model) -> None:
@@ -221,7 +214,7 @@ def _same_venue(model: Model, first: Variables, second: Variables) -> cp_model.I
 
 def _rested_by_the_way(model: Model, first: Variables, second: Variables, rest: int) -> bool:
     """Whether the way between two sessions is always a rest, or their order cannot be this."""
-    if first.session.kind == "closing" or second.session.kind == "welcome":
+    if first.session.stage > second.session.stage:
         return True
     shares = first.venues.keys() & second.venues.keys()
     return not shares and model.desk.holds(Rule.WAY) and _ways(model, first, second)[1] >= rest

@@ -59,6 +59,11 @@ class Session:
     within: Hours | None = None
     after: tuple[Kind, ...] = ()
 
+    @property
+    def stage(self) -> int:
+        """Its place in the order that every visit has: welcome, courtesy call, all others, closing."""
+        return {"welcome": 0, "courtesy-call": 1, "closing": 3}.get(self.kind, 2)
+
     def meets(self, other: "Session") -> bool:
         """Whether some of the delegation are in both sessions, so that these cannot be at one time."""
         return self.group is None or other.group is None or self.group == other.group
@@ -77,7 +82,7 @@ def sessions_wanted(needs: Needs, centre: Centre, days: tuple[date, ...]) -> tup
 def _sessions_of(item: Item, needs: Needs, centre: Centre, days: tuple[date, ...]) -> Iterator[Session]:
     match item.each:
         case "visit":
-            day = {"welcome": 0, "closing": len(days) - 1}.get(item.kind)
+            day = {"welcome": 0, "courtesy-call": 0, "closing": len(days) - 1}.get(item.kind)
             yield _session(item, needs, centre, key=item.code, day=day)
         case "day":
             for number, day_ in enumerate(days):

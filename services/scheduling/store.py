@@ -92,10 +92,10 @@ async def has_centre(connection: asyncpg.Connection, content_hash: str) -> bool:
     return newest is not None and newest["content_hash"] == content_hash
 
 
-async def newest_centre(connection: asyncpg.Connection) -> Centre | None:
-    """The master data that were loaded last, if any were."""
-    master_data = await connection.fetchval(SQL["newest_master_data"])
-    return Centre.model_validate(master_data) if master_data else None
+async def current_centre(connection: asyncpg.Connection) -> Centre | None:
+    """The master data that were loaded last."""
+    kept = await connection.fetchval(SQL["current_centre"])
+    return None if kept is None else Centre.model_validate(kept)
 
 
 async def want_visit(

@@ -1,7 +1,10 @@
 """The HTTP interface of scheduling against real PostgreSQL: who is let in, and what is shown."""
 
+import asyncio
 import json
+import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,13 +17,25 @@ from pydantic import SecretStr
 from runtime.database import migrate
 from runtime.transaction import Transactions
 from schemas.visits import RequestApproved
+from services.scheduling.explain import offers
 from services.scheduling.handlers import want_programme
 from services.scheduling.http import routes
 from services.scheduling.planning import Office
+from services.scheduling.problem import Infeasible, Problem, Solution
+from services.scheduling.what_if import NOT_LOOKED_AT, Busy, Previews, WhatIf, read_what_if
 from services.visits.clients import Role, add_client, revoke
+from services.visits.request import VisitRequest
 from tests.conftest import PASSWORD, Database, OpenTransactions
 from tests.integration.planning_desk import InThisProcess, told
-from tests.unit.scheduling.factories import CENTRE, NOW, needs
+from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem
+from tests.unit.visits import make
+
+
+class Offers:
+    """Finds programmes in this process."""
+
+    async def offer(self, problem: Problem) -> tuple[Solution, ...] | Infeasible:
+        return offers(problem)
 
 
 @dataclass
@@ -62,7 +77,7 @@ async def api(transactions: OpenTransactions) -> Api:
     opened = replace(await transactions("scheduling"), now=lambda: NOW)
     visits = await transactions("visits")
     app = FastAPI()
-    routes(app, opened, CENTRE, body_limit=65_536)
+    routes(app, opened, centre=CENTRE, previews=Previews(Offers()), seconds=20, body_limit=65_536)
     keys = {}
     async with visits() as tx:
         for role in Role:
@@ -107,6 +122,195 @@ async def test_unknown_visits_and_paths_are_problems(api: Api) -> None:
     for path in (f"/v1/programmes/{uuid4()}", "/v1/programmes/nonsense", "/v1/nonsense"):
         answer = await api.ask("GET", path)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+WHAT_IF: dict[str, Any] = {
+    "kind": "study",
+    "themes": ["national-referral-mechanism", "victim-identification"],
+    "sites": ["shelter"],
+    "windows": [{"first": "2027-01-03", "last": "2027-01-07"}],
+    "days": 2,
+    "size": 6,
+    "members": [{"role": "head", "rank": "director"}],
+    "languages": ["ar"],
+    "confidentiality_signed": True,
+}
+URL = "/v1/programme-previews"
+
+
+async def everything_kept(api: Api) -> list[asyncpg.Record]:
+    return [
+        *await api.rows("SELECT * FROM booking ORDER BY visit_id, slot_key, resource"),
+        *await api.rows("SELECT * FROM visit ORDER BY id"),
+        *await api.rows("SELECT * FROM outbox"),
+        *await api.rows("SELECT * FROM timer"),
+    ]
+
+
+async def test_a_preview_offers_programmes_and_keeps_nothing(api: Api) -> None:
+    visit = await api.held_programme()
+    before = await everything_kept(api)
+    answer = await api.ask("POST", URL, content=WHAT_IF)
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert 1 <= len(shown["programmes"]) <= 3
+    assert len({tuple(one["days"]) for one in shown["programmes"]}) == len(shown["programmes"])
+    for one in shown["programmes"]:
+        named = {part["person"] for part in one["persons"]}
+        assert named == {part["person"] for slot in one["slots"] for part in slot["assignments"]}
+    assert "@" not in answer.text
+    assert await everything_kept(api) == before
+    assert visit
+
+
+async def test_a_preview_respects_what_is_booked(api: Api) -> None:
+    await api.held_programme()
+    booked = {(row["resource"], row["during"].lower) for row in await api.rows("SELECT * FROM booking")}
+    shown = (await api.ask("POST", URL, content=WHAT_IF)).json()
+    slots = [slot for one in shown["programmes"] for slot in one["slots"]]
+    assert slots
+    for slot in slots:
+        starts = datetime.fromisoformat(slot["starts"])
+        assert (f"venue:{slot['place']['code']}", starts) not in booked
+        assert not {(f"person:{one['person']}", starts) for one in slot["assignments"]} & booked
+
+
+async def test_without_a_programme_a_preview_says_why_and_what_would_be_possible(api: Api) -> None:
+    answer = await api.ask("POST", URL, content=WHAT_IF | {"confidentiality_signed": False})
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    assert shown["programmes"] == []
+    assert any("confidentiality" in reason["en"] for reason in shown["reasons"])
+    assert shown["alternatives"]
+
+
+async def test_a_whole_request_may_be_sent_and_only_planning_is_looked_at(api: Api) -> None:
+    whole = make.body(today=NOW.date())
+    answer = await api.ask("POST", URL, content=whole)
+    assert answer.status_code == 200, answer.text
+    assert "passport" not in answer.text
+
+
+def test_the_fields_not_looked_at_are_the_rest_of_a_visit_request() -> None:
+    assert set(VisitRequest.model_fields) - set(WhatIf.model_fields) == NOT_LOOKED_AT
+
+
+WRONG: list[tuple[Any, set[str]]] = [
+    ({}, {"/kind", "/windows", "/days", "/size", "/members", "/languages"}),
+    ([], {""}),
+    ("text", {""}),
+    (None, {""}),
+    (WHAT_IF | {"nonsense": 1}, {"/nonsense"}),
+    (WHAT_IF | {"a/b~c": 1}, {"/a~1b~0c"}),
+    (WHAT_IF | {"days": "2"}, {"/days"}),
+    (WHAT_IF | {"days": 11, "size": 0}, {"/days", "/size"}),
+    (WHAT_IF | {"members": [{"role": "member", "rank": "director"}]}, {"/members"}),
+    (WHAT_IF | {"members": [{"role": "head", "rank": "director"}] * 2}, {"/members"}),
+    (WHAT_IF | {"members": [{"role": "head", "rank": "king"}]}, {"/members/0/rank"}),
+    (WHAT_IF | {"themes": ["a", "a"]}, {"/themes/1"}),
+    (WHAT_IF | {"themes": ["x"] * 401}, {"/themes"}),
+    (WHAT_IF | {"windows": [{"first": "2026-01-03", "last": "2026-01-07"}]}, {"/windows/0"}),
+    (WHAT_IF | {"windows": [{"first": "2027-01-03", "last": "9999-12-31"}]}, {"/windows/0"}),
+    (WHAT_IF | {"windows": [{"first": "2027-01-09", "last": "2027-01-07"}]}, {"/windows/0"}),
+    (WHAT_IF | {"logistics": {"arrival": {"at": "2027-01-03T08:00:00"}}}, {"/logistics/arrival/at"}),
+    (WHAT_IF | {"country": "Qatar"}, {"/country"}),
+]
+
+
+@pytest.mark.parametrize(("content", "pointers"), WRONG)
+async def test_each_wrong_field_is_named_by_its_pointer(api: Api, content: Any, pointers: set[str]) -> None:
+    answer = await api.ask("POST", URL, content=json.dumps(content).encode())
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert {error["pointer"] for error in answer.json()["errors"]} == pointers
+
+
+HOSTILE = [
+    b"",
+    b"{",
+    b"\xff\xfe",
+    b'{"kind": "\\ud800"}',
+    b"[" * 60_000,
+    b'{"size": ' + b"9" * 60_000 + b"}",
+    json.dumps(WHAT_IF | {"remarks": "x" * 60_000}).encode(),
+    json.dumps(WHAT_IF | {"windows": [{"first": "0001-01-01", "last": "2027-01-07"}]}).encode(),
+    json.dumps(WHAT_IF | {"themes": ["' OR 1=1 --"], "sites": ["../../etc"]}).encode(),
+    json.dumps(WHAT_IF | {"arrives": "1e999", "languages": ["<b>"]}).encode(),
+]
+
+
+@pytest.mark.parametrize("raw", HOSTILE)
+async def test_hostile_bodies_are_answered_soon_and_never_with_a_failure(api: Api, raw: bytes) -> None:
+    began = time.monotonic()
+    answer = await api.ask("POST", URL, content=raw)
+    assert answer.status_code in {200, 400, 422}, answer.text
+    assert time.monotonic() - began < 30
+
+
+async def test_what_is_too_large_or_no_json_is_not_read(api: Api) -> None:
+    assert (await api.ask("POST", URL, content=b" " * 65_537)).status_code == 413
+    answer = await api.ask("POST", URL, content=b"{}", **{"Content-Type": "text/plain"})
+    assert answer.status_code == 415
+
+
+async def test_a_ministry_has_no_previews(api: Api) -> None:
+    assert (await api.ask("POST", URL, "ministry", content=WHAT_IF)).status_code == 403
+    assert (await api.ask("POST", URL, "", content=WHAT_IF)).status_code == 401
+
+
+async def test_no_more_previews_wait_than_are_allowed() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def offer(self, _: Problem) -> tuple[Solution, ...] | Infeasible:
+            started.set()
+            await go_on.wait()
+            return ()
+
+    previews = Previews(Slow(), most=2)
+    waiting = [asyncio.create_task(previews.offer(problem())) for _ in range(2)]
+    await started.wait()
+    with pytest.raises(Busy):
+        await previews.offer(problem())
+    go_on.set()
+    assert await asyncio.gather(*waiting) == [(), ()]
+    assert await previews.offer(problem()) == ()
+
+
+@pytest.mark.parametrize(
+    ("format", "media_type", "begins"),
+    [
+        ("html", "text/html; charset=utf-8", b"<!doctype html>"),
+        ("svg", "image/svg+xml", b"<svg "),
+        ("png", "image/png", b"\x89PNG"),
+    ],
+)
+async def test_the_timetable_comes_in_every_format(
+    api: Api, format: str, media_type: str, begins: bytes
+) -> None:
+    visit = await api.held_programme()
+    for language in ("ar", "en"):
+        path = f"/v1/programmes/{visit}/timetable?language={language}&format={format}"
+        drawn = await api.ask("GET", path)
+        assert (drawn.status_code, drawn.headers["content-type"]) == (200, media_type), drawn.text
+        assert drawn.content.startswith(begins)
+        assert "default-src 'none'" in drawn.headers["content-security-policy"]
+        assert b"@" not in drawn.content.replace(b"@page", b"").replace(b"@media", b"") or format == "png"
+
+
+async def test_wrong_formats_and_languages_are_named(api: Api) -> None:
+    visit = await api.held_programme()
+    answer = await api.ask("GET", f"/v1/programmes/{visit}/timetable?language=fr&format=gif")
+    assert answer.status_code == 422
+    assert {error["parameter"] for error in answer.json()["errors"]} == {"language", "format"}
+    assert (await api.ask("GET", f"/v1/programmes/{visit}/timetable", "ministry")).status_code == 403
+
+
+async def test_the_document_describes_the_body_and_its_example_is_taken(api: Api) -> None:
+    document = (await api.ask("GET", "/openapi.json", "")).json()
+    taken = document["paths"][URL]["post"]["requestBody"]["content"]["application/json"]
+    assert taken["schema"]["$ref"].removeprefix("#/components/schemas/") in document["components"]["schemas"]
+    soon = replace(api.transactions, now=lambda: datetime.now(UTC)).now()
+    assert read_what_if(json.dumps(taken["examples"]["typical"]["value"]).encode(), soon.date())
 
 
 async def test_scheduling_may_ask_the_one_question_and_read_no_table_of_visits(api: Api) -> None:

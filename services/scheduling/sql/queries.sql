@@ -10,6 +10,10 @@ LOCK TABLE centre IN SHARE ROW EXCLUSIVE MODE
 -- The master data that were loaded last.
 SELECT revision, content_hash FROM centre ORDER BY revision DESC LIMIT 1
 
+-- name: current_centre
+-- The master data that hold.
+SELECT master_data FROM centre ORDER BY revision DESC LIMIT 1
+
 -- name: add_centre
 -- Keep a new revision of the master data.
 INSERT INTO centre (revision, content_hash, master_data, loaded_at) VALUES ($1, $2, $3, $4)
@@ -167,10 +171,6 @@ SELECT country, count(*) AS programmes FROM visit
 WHERE jsonb_array_length(slots) >= 1 AND (slots -> 0 ->> 'starts')::timestamptz >= $1
     AND (slots -> 0 ->> 'starts')::timestamptz < $2
 GROUP BY country
-
--- name: newest_master_data
--- The master data that were loaded last, whole.
-SELECT master_data FROM centre ORDER BY revision DESC LIMIT 1
 
 -- name: visit_of_reference
 -- The id of a visit by its reference.

@@ -10,9 +10,10 @@ from services.scheduling.centre import Centre
 from services.scheduling.centre_file import load_centre
 from services.scheduling.problem import Problem
 
+PLAIN = Path(__file__).parent / "centre.yaml"
 EXAMPLE = Path(__file__).parents[3] / "examples" / "centre.yaml"
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-CENTRE: Centre = load_centre(EXAMPLE)
+CENTRE: Centre = load_centre(PLAIN)
 
 
 def needs(**changes: Any) -> Needs:

@@ -55,6 +55,15 @@ def test_the_example_is_a_whole_centre():
         ("weekend: [friday,", "weekend: [freitag,", "week.weekend.0"),
         ("minutes: 90", "minutes: 105", "themes.0.minutes: Input should be less than or equal to 90"),
         ("time_zone: Asia/Bahrain", "time_zone: Asia/Manama", "is not a time zone"),
+        ("  study: [welcome, briefing", "  study: [welcome, debriefing", "there is no item debriefing"),
+        ("  study: [welcome, briefing", "  study: [welcome, welcome", "the item welcome stands twice here"),
+        ("  - {between: [centre, shelter]", "  - {between: [centre, moon]", "there is no premises moon"),
+        ("[centre, shelter], minutes", "[centre, centre], minutes", "from centre to centre there is no way"),
+        ("    roles: [host]", "    roles: [interpreter]", "leave the role interpreter out"),
+        ("{start: 12:00, end: 13:30}", "{start: 16:00, end: 17:30}", "outside the working hours"),
+        ("{start: 12:00, end: 13:30}", "{start: 12:00, end: 12:45}", "longer than these hours"),
+        ("    features: [projector]\n  - code: b", "    features: [beamer]\n  - code: b", "no feature beamer"),
+        ("  - code: national-referral-mechanism", "  - code: n" + 60 * "x", "at most 60 characters"),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_line(tmp_path: Path, old: str, new: str, reason: str):
@@ -128,3 +137,43 @@ def test_comments_and_layout_do_not_change_the_content_hash(tmp_path: Path):
     assert load_centre(path).content_hash == load_centre(EXAMPLE).content_hash
     path.write_text(TEXT.replace("capacity: 40", "capacity: 41"), "utf-8")
     assert load_centre(path).content_hash != load_centre(EXAMPLE).content_hash
+
+
+def test_a_kind_of_visit_without_an_outline_is_told(tmp_path: Path):
+    text, line = changed("  courtesy: [courtesy-call, briefing, tour, closing]\n", "")
+    assert (line - 1, "the outline of the kind of visit courtesy is missing") in faults_of(tmp_path, text)
+
+
+def test_a_way_that_is_missing_is_told(tmp_path: Path):
+    text, line = changed("  - {between: [centre, shelter], minutes: 25}\n", "")
+    assert [reason for at, reason in faults_of(tmp_path, text) if at == line - 2] == [
+        "the way between centre and shelter is missing: say how many minutes it takes"
+    ]
+
+
+def test_a_prayer_needs_to_know_where_the_centre_is(tmp_path: Path):
+    text, _ = changed("position: {latitude: 26.18, longitude: 50.52}\n", "")
+    assert {reason for _, reason in faults_of(tmp_path, text)} == {
+        "a prayer's time needs the key position of the Centre"
+    }
+
+
+def test_an_item_after_something_that_the_outline_lacks_is_told(tmp_path: Path):
+    text, _ = changed("    each: site\n", "    each: site\n    after: [workshop]\n")
+    reasons = {reason for _, reason in faults_of(tmp_path, text)}
+    assert "the item tour comes after a workshop, and the outline has none" in reasons
+
+
+def test_holidays_that_overlap_are_told(tmp_path: Path):
+    text, _ = changed(
+        "    first: 2027-03-10\n    last: 2027-03-13", "    first: 2026-12-10\n    last: 2026-12-16"
+    )
+    reasons = {reason for _, reason in faults_of(tmp_path, text)}
+    assert "2026-12-16 to 2026-12-17 overlaps 2026-12-10 to 2026-12-16" in reasons
+
+
+def test_codes_too_long_for_the_key_of_a_session_are_told(tmp_path: Path):
+    text, _ = changed("  - code: national-referral-mechanism", "  - code: n" + 55 * "x")
+    assert any(
+        "has over 60 letters: shorten one of them" in reason for _, reason in faults_of(tmp_path, text)
+    )
