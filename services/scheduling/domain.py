@@ -1,5 +1,7 @@
 """Who and what suits a delegation's needs, at whatever time."""
 
+from datetime import timedelta
+
 from schemas.terms import Rank, VisitKind
 from schemas.visits import Needs
 from services.scheduling.centre import Centre, Gender, Person, SiteRules, Venue
@@ -9,6 +11,12 @@ BUFFER_MINUTES = 15
 
 HALF_DAY_MINUTES = 240
 """A courtesy visit of one day ends within this time after its welcome begins."""
+
+TRANSFER = timedelta(minutes=90)
+"""Between landing and the first session."""
+
+CHECK_IN = timedelta(hours=3)
+"""Between the last session and the departure."""
 
 MOST_GROUPS = 6
 """Into how many groups a delegation may be split for a site: more would spend their days waiting."""

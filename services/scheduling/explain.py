@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from schemas.terms import Bilingual, DateWindow
 from services.scheduling.alternatives import KINDS, alternatives
+from services.scheduling.availability import lay_out
 from services.scheduling.budget import Budget, Clock
-from services.scheduling.candidates import Blocked, lay_out
+from services.scheduling.candidates import Blocked
 from services.scheduling.clash import TOO_MUCH, smallest_clash
 from services.scheduling.problem import Infeasible, Problem, Solution
 from services.scheduling.reasons import (

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import combinations, product
 
-from services.scheduling.candidates import Choice, Desk, Option, premises, way
+from services.scheduling.candidates import Choice, Desk, Option
 from services.scheduling.domain import HALF_DAY_MINUTES, is_half_day
 from services.scheduling.goals import GoalName, Placed, Prices, costs
 from services.scheduling.grid import bits, quarters
 from services.scheduling.problem import Problem
+from services.scheduling.ways import premises, way
 
 TRIED = 4
 """Of each part, the people tried at one start: the cheapest."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from ortools.sat.python import cp_model
 
 from schemas.scheduling import Slot
-from services.scheduling.candidates import Choice, Desk, Option, premises
+from services.scheduling.candidates import Choice, Desk, Option
 from services.scheduling.goals import COST_OF_IMBALANCE, GoalName, Placed, Prices, split_tours
 from services.scheduling.grid import bits
 from services.scheduling.problem import Problem
 from services.scheduling.sessions import Session
+from services.scheduling.ways import premises
 
 QUARTERS_A_DAY = 96
 

@@ -2,10 +2,11 @@
 
 from schemas.scheduling import Assignment, Place, Slot
 from schemas.terms import Bilingual
-from services.scheduling.candidates import Choice, Desk, Option, premises
+from services.scheduling.candidates import Choice, Desk, Option
 from services.scheduling.centre import Centre
 from services.scheduling.goals import Placed, Prices
 from services.scheduling.problem import Problem
+from services.scheduling.ways import premises
 
 
 def slot_of(problem: Problem, desk: Desk, one: Placed) -> Slot:

@@ -5,11 +5,12 @@ from itertools import combinations
 
 from ortools.sat.python import cp_model
 
-from services.scheduling.candidates import Rule, travel
+from services.scheduling.candidates import Rule
 from services.scheduling.domain import BUFFER_MINUTES, HALF_DAY_MINUTES, is_half_day
 from services.scheduling.grid import quarters
 from services.scheduling.model import Model, Variables
 from services.scheduling.problem import person_resource
+from services.scheduling.ways import travel
 
 
 def state_rules(model: Model) -> None:

@@ -7,8 +7,9 @@ from ortools.sat.python import cp_model
 
 from schemas.scheduling import Slot
 from schemas.terms import DateWindow
+from services.scheduling.availability import lay_out
 from services.scheduling.budget import Budget
-from services.scheduling.candidates import Aside, Blocked, Desk, lay_out
+from services.scheduling.candidates import Aside, Blocked, Desk
 from services.scheduling.domain import is_half_day
 from services.scheduling.goals import Placed, score
 from services.scheduling.greedy import greedy
@@ -135,8 +136,16 @@ def place(problem: Problem, sessions: tuple[Session, ...], days: Run, budget: Bu
     if chosen is None:
         return None
     themes = tuple(dict.fromkeys(one.theme for one in sessions if one.theme))
-    slots = tuple(slot_of(problem, desk, one) for one in chosen)
-    return Solution(slots, days, themes, score(problem, desk, chosen))
+    slots = (*_begun_and_unwanted(problem, sessions), *(slot_of(problem, desk, one) for one in chosen))
+    return Solution(
+        tuple(sorted(slots, key=lambda slot: slot.starts)), days, themes, score(problem, desk, chosen)
+    )
+
+
+def _begun_and_unwanted(problem: Problem, sessions: tuple[Session, ...]) -> tuple[Slot, ...]:
+    """What took place and would not be wanted any more stays in the programme."""
+    wanted = {session.key for session in sessions}
+    return tuple(slot for slot in problem.held if slot.starts <= problem.now and slot.key not in wanted)
 
 
 def _best(problem: Problem, desk: Desk, budget: Budget) -> tuple[Placed, ...] | None:

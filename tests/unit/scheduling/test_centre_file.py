@@ -62,7 +62,7 @@ def test_the_example_is_a_whole_centre():
         ("    roles: [host]", "    roles: [interpreter]", "leave the role interpreter out"),
         ("{start: 12:00, end: 13:30}", "{start: 16:00, end: 17:30}", "outside the working hours"),
         ("{start: 12:00, end: 13:30}", "{start: 12:00, end: 12:45}", "longer than these hours"),
-        ("    features: [projector]\n  - code: b", "    features: [beamer]\n  - code: b", "no feature beamer"),
+        ("[projector]\n  - code: b", "[beamer]\n  - code: b", "there is no feature beamer"),
         ("  - code: national-referral-mechanism", "  - code: n" + 60 * "x", "at most 60 characters"),
     ],
 )  # fmt: skip

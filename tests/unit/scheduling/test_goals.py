@@ -2,8 +2,9 @@
 
 import pytest
 
+from services.scheduling.availability import lay_out
 from services.scheduling.budget import Budget
-from services.scheduling.candidates import Cause, Desk, Rule, lay_out
+from services.scheduling.candidates import Cause, Desk, Rule
 from services.scheduling.clash import smallest_clash
 from services.scheduling.goals import score
 from services.scheduling.greedy import greedy

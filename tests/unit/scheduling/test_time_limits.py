@@ -9,8 +9,9 @@ import pytest
 
 from schemas.visits import Needs
 from services.scheduling import explain, solver
+from services.scheduling.availability import lay_out
 from services.scheduling.budget import Budget
-from services.scheduling.candidates import NOTHING, Aside, Blocked, Desk, lay_out
+from services.scheduling.candidates import NOTHING, Aside, Blocked, Desk
 from services.scheduling.explain import solve
 from services.scheduling.problem import Infeasible, Problem
 from services.scheduling.sessions import Session
