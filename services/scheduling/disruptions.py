@@ -8,8 +8,8 @@ from uuid import UUID
 from schemas.scheduling import Slot
 from schemas.visits import Needs
 from services.scheduling.calendar import Interval, closed_because, is_holiday_in
-from services.scheduling.candidates import CHECK_IN, TRANSFER
 from services.scheduling.centre import Centre, Person, Weekday
+from services.scheduling.domain import CHECK_IN, TRANSFER
 from services.scheduling.problem import CENTRE_RESOURCE, person_resource, venue_resource
 
 

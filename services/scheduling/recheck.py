@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from schemas.scheduling import Slot
 from services.scheduling.calendar import Booked, Interval
-from services.scheduling.candidates import premises, travel
 from services.scheduling.catalogue import QUARTER
 from services.scheduling.centre import Centre
 from services.scheduling.disruptions import resources_of
 from services.scheduling.problem import CENTRE_RESOURCE, person_resource
+from services.scheduling.ways import premises, travel
 
 Busy = Mapping[str, tuple[Interval, ...]]
 
