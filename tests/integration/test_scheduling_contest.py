@@ -80,11 +80,13 @@ async def planners(transactions: Transactions) -> AsyncIterator[list[Counted]]:
     offices = [Office(FIVE_VENUES, one, seconds=5, answer_days=7) for one in solvers]
     workers = [Timers(transactions, app.timers(office)) for office in offices]
     running = [asyncio.create_task(worker.run()) for worker in workers]
-    yield solvers
-    for worker in workers:
-        worker.stop()
-    await asyncio.gather(*running)
-    await asyncio.gather(*(one.process.stop() for one in solvers))
+    try:
+        yield solvers
+    finally:
+        for worker in workers:
+            worker.stop()
+        await asyncio.gather(*running)
+        await asyncio.gather(*(one.process.stop() for one in solvers))
 
 
 async def until_planned(transactions: Transactions) -> None:
@@ -97,7 +99,6 @@ def wanted(draw: random.Random) -> dict[str, Any]:
     """A visit of one day within three weeks of January, about one theme."""
     first = date(2027, 1, 3) + timedelta(weeks=draw.randrange(2))
     return {
-        "kind": "courtesy",
         "themes": [draw.choice(CENTRE.themes).code],
         "sites": [],
         "windows": [{"first": str(first), "last": str(first + timedelta(days=11))}],
@@ -142,6 +143,8 @@ async def test_eight_planners_and_many_visits_never_double_book_five_venues(
         await transactions("scheduling"), now=lambda: NOW + timedelta(seconds=time.monotonic() - begun)
     )
     desk = Desk(opened, InThisProcess(), Office(FIVE_VENUES, InThisProcess(), 5, 7))
+    async with opened() as tx:
+        await app.publish_catalogue(tx, FIVE_VENUES)
     visits = [uuid4() for _ in range(VISITS)]
     async with planners(opened) as solvers:
         async with asyncio.timeout(540):
