@@ -23,8 +23,9 @@ from services.scheduling import store
 from services.scheduling.answers import Offer, Preview, preview, timetables
 from services.scheduling.calendar import span_of
 from services.scheduling.centre import Centre
+from services.scheduling.drawing import picture
 from services.scheduling.page import Heading, page
-from services.scheduling.picture import picture, png
+from services.scheduling.picture import png
 from services.scheduling.problem import Problem
 from services.scheduling.runs import horizon
 from services.scheduling.timetable import Timetable

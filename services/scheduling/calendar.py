@@ -175,9 +175,5 @@ def breaks_of(centre: Centre, day: date) -> tuple[tuple[Interval, Bilingual], ..
     """The breaks of a date, as aware UTC intervals in order, each with its name; none when closed."""
     if closed_because(centre, day) is not None:
         return ()
-    working = centre.week.ramadan if in_ramadan(centre, day) else centre.week.ordinary
-    return tuple(sorted(((_span(centre, day, one), one.name) for one in working.breaks), key=_start_of))
-
-
-def _start_of(named: tuple[Interval, Bilingual]) -> Interval:
-    return named[0]
+    breaks = ((_span(centre, day, one), one.name) for one in _working_day(centre, day).breaks)
+    return tuple(sorted(breaks, key=lambda named: named[0]))

@@ -3,8 +3,12 @@
 import unicodedata
 
 ELLIPSIS = "…"
-_NARROW = frozenset("ijltfrI.,:;'|!()[]/ ·-،؛")
-_WIDE = frozenset("mwMW@%—…")
+_WIDTHS = {
+    **dict.fromkeys(" ijl.,:;'|!،؛اأإآرز", 0.3),
+    **dict.fromkeys("fIrt()[]·-/", 0.39),
+    **dict.fromkeys("mwMWسشصض@%—…", 0.92),
+}
+"""Of letters in ems, as in the font that comes with the picture, where they are not of common width."""
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
@@ -13,15 +17,13 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def _em(character: str) -> float:
-    if character in _NARROW:
-        return 0.34
-    if character in _WIDE:
-        return 0.95
+    if character in _WIDTHS:
+        return _WIDTHS[character]
     if unicodedata.combining(character) or unicodedata.category(character) == "Cf":
         return 0.0
     if unicodedata.east_asian_width(character) in "WF":
         return 1.05
-    return 0.68 if character.isupper() else 0.58
+    return 0.68 if character.isupper() else 0.56
 
 
 def lines(text: str, room: float, size: float, *, bold: bool = False) -> list[str]:

@@ -24,10 +24,11 @@ from services.scheduling.answers import (
 )
 from services.scheduling.calendar import span_of
 from services.scheduling.centre import Centre
+from services.scheduling.drawing import picture
 from services.scheduling.edge import Edge, Officer
 from services.scheduling.examples import WHAT_IF
 from services.scheduling.page import HEADERS, Heading, page
-from services.scheduling.picture import picture, png, svg
+from services.scheduling.picture import png, svg
 from services.scheduling.problem import Problem
 from services.scheduling.runs import horizon
 from services.scheduling.store import Visit

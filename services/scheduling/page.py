@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from schemas.scheduling import Slot
 from schemas.terms import NoticeLanguage
-from services.scheduling.picture import ENVIRONMENT, picture, svg
+from services.scheduling.drawing import picture
+from services.scheduling.picture import ENVIRONMENT, svg
 from services.scheduling.timetable import Timetable
 from services.scheduling.words import clock, country, hijri, place_of, said, weekday, word
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import combinations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from schemas.scheduling import Score, Slot
 from schemas.terms import Bilingual, PersonName
-from services.scheduling.calendar import breaks_of
+from services.scheduling.calendar import Interval, breaks_of
 from services.scheduling.centre import Centre
 
 MIDNIGHT = 24 * 60
@@ -73,20 +74,26 @@ def pauses_of(centre: Centre, slots: Iterable[Slot]) -> tuple[Pause, ...]:
     """The Centre's breaks on the days of a programme, and the ways between its premises."""
     ordered = sorted(slots, key=lambda slot: (slot.starts, slot.group or 0))
     dates = sorted({slot.starts.astimezone(centre.zone).date() for slot in ordered})
-    breaks = (
+    breaks = tuple(
         Pause("break", span.start, span.end, name) for day in dates for span, name in breaks_of(centre, day)
     )
-    return (*breaks, *_ways(centre, ordered))
+    return (*breaks, *_ways(centre, ordered, breaks))
 
 
-def _ways(centre: Centre, ordered: list[Slot]) -> Iterator[Pause]:
-    for at, slot in enumerate(ordered):
-        before = [one for one in ordered[:at] if one.ends <= slot.starts and _meet(one, slot)]
-        if before and before[-1].starts.date() == slot.starts.date():
-            minutes = _minutes_between(centre, before[-1].place.code, slot.place.code)
+def _ways(centre: Centre, ordered: list[Slot], breaks: tuple[Pause, ...]) -> Iterator[Pause]:
+    """The ways to sessions: right after the one before, or, where a break is, just in time."""
+    for slot in ordered:
+        before = [one for one in ordered if one.ends <= slot.starts and _meet(one, slot)]
+        last = max(before, key=lambda one: one.ends, default=None)
+        if last is None or (slot.starts - last.ends) > timedelta(hours=12):
+            continue
+        way = timedelta(minutes=_minutes_between(centre, last.place.code, slot.place.code))
+        after, at_last = Interval(last.ends, last.ends + way), Interval(slot.starts - way, slot.starts)
+        in_break = any(pause.starts < after.end and after.start < pause.ends for pause in breaks)
+        if way:
+            span, minutes = at_last if in_break else after, round(way.total_seconds() / 60)
             name = Bilingual(ar=f"تنقل {minutes} د", en=f"Travel {minutes} min")
-            if minutes:
-                yield Pause("travel", slot.starts - timedelta(minutes=minutes), slot.starts, name, slot.group)
+            yield Pause("travel", span.start, span.end, name, slot.group)
 
 
 def _meet(one: Slot, other: Slot) -> bool:
@@ -101,56 +108,54 @@ def _minutes_between(centre: Centre, one: str, other: str) -> int:
 
 def _day(timetable: Timetable, day: date) -> Day:
     slots = [slot for slot in timetable.slots if _local(timetable, slot.starts).date() == day]
-    boxes = tuple(_in_lanes(timetable, sorted(slots, key=lambda slot: (slot.starts, slot.group or 0))))
+    spans = [(slot, *_minutes(timetable, slot.starts, slot.ends)) for slot in slots]
+    spans.sort(key=lambda span: (span[1], span[0].group or 0))
+    boxes = _in_lanes(spans)
     lanes = max(box.lane + box.width for box in boxes)
     pauses = [pause for pause in timetable.pauses if _local(timetable, pause.starts).date() == day]
     return Day(day, lanes, boxes, tuple(_behind(timetable, pause, boxes, lanes) for pause in pauses))
 
 
-def _in_lanes(timetable: Timetable, slots: list[Slot]) -> Iterator[Box]:
-    """Slots that overlap, directly or through others, share the day's width in as many lanes as needed."""
-    spans = [(slot, *_minutes(timetable, slot.starts, slot.ends)) for slot in slots]
-    widest = max(len(_lanes(cluster)) for cluster in _clusters(spans))
-    for cluster in _clusters(spans):
-        lanes = _lanes(cluster)
-        for lane, members in enumerate(lanes):
-            first, last = lane * widest // len(lanes), (lane + 1) * widest // len(lanes)
-            for slot, start, end in members:
-                yield Box(slot, start, end, first, last - first)
-
-
 Span = tuple[Slot, int, int]
 
 
-def _clusters(spans: list[Span]) -> Iterator[list[Span]]:
-    cluster: list[Span] = []
-    for span in spans:
-        if cluster and span[1] >= max(end for _, _, end in cluster):
-            yield cluster
-            cluster = []
-        cluster.append(span)
-    yield cluster
+def _in_lanes(spans: list[Span]) -> tuple[Box, ...]:
+    """Side by side what overlaps: a lane for each group when that suffices, sessions of all across them."""
+    if not _any_overlap(spans):
+        return tuple(Box(*span, lane=0, width=1) for span in spans)
+    groups = sorted({slot.group for slot, _, _ in spans if slot.group is not None})
+    boxes = tuple(
+        Box(*span, groups.index(span[0].group), 1) if span[0].group else Box(*span, 0, max(len(groups), 1))
+        for span in spans
+    )
+    apart = all(
+        one.lane + one.width <= other.lane or other.lane + other.width <= one.lane
+        for one, other in combinations(boxes, 2)
+        if one.start < other.end and other.start < one.end
+    )
+    return boxes if apart else tuple(_as_free(spans))
 
 
-def _lanes(cluster: list[Span]) -> list[list[Span]]:
-    """Lanes without overlaps: a group stays in its own as far as that is free."""
-    lanes: list[list[Span]] = []
-    for span in cluster:
-        free = [lane for lane in lanes if lane[-1][2] <= span[1]]
-        own = [lane for lane in free if lane[-1][0].group == span[0].group]
-        if free:
-            (own or free)[0].append(span)
-        else:
-            lanes.append([span])
-    return sorted(lanes, key=lambda lane: (lane[0][0].group or 0, lane[0][1]))
+def _any_overlap(spans: list[Span]) -> bool:
+    return any(one[1] < other[2] and other[1] < one[2] for one, other in combinations(spans, 2))
+
+
+def _as_free(spans: list[Span]) -> Iterator[Box]:
+    """Each in the first lane that is free."""
+    ends: list[int] = []
+    for slot, start, end in spans:
+        lane = next((lane for lane, until in enumerate(ends) if until <= start), len(ends))
+        ends[lane : lane + 1] = [end]
+        yield Box(slot, start, end, lane, 1)
 
 
 def _behind(timetable: Timetable, pause: Pause, boxes: tuple[Box, ...], lanes: int) -> Box:
-    """A pause takes the day's width; a group's way to its next place only that of the place's slot."""
+    """A pause takes the day's width; a group's way only that of the group."""
     start, end = _minutes(timetable, pause.starts, pause.ends)
-    ahead = [box for box in boxes if isinstance(box.what, Slot) and box.what.group == pause.group]
-    to = next((box for box in ahead if box.start == end), None) if pause.kind == "travel" else None
-    return Box(pause, start, end, to.lane if to else 0, to.width if to else lanes)
+    own = [box for box in boxes if isinstance(box.what, Slot) and box.what.group == pause.group]
+    if pause.group is None or not own:
+        return Box(pause, start, end, 0, lanes)
+    return Box(pause, start, end, own[0].lane, own[0].width)
 
 
 def _minutes(timetable: Timetable, starts: datetime, ends: datetime) -> tuple[int, int]:

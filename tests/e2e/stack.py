@@ -97,12 +97,14 @@ class Stack:
             )
         return made.api_key
 
-    async def call(self, method: str, path: str, key: str, body: object = None) -> httpx.Response:
+    async def call(
+        self, method: str, path: str, key: str, body: object = None, *, of: str = "api"
+    ) -> httpx.Response:
         """Call the API as a careful client does: repeated under one idempotency key until it answers."""
         headers = {"Authorization": f"Bearer {key}"} | (
             {"Idempotency-Key": str(new_id())} if method == "POST" else {}
         )
-        async with httpx.AsyncClient(base_url=self.ready["api"], timeout=30, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=self.ready[of], timeout=30, trust_env=False) as http:
             for _ in range(150):
                 try:
                     answer = await http.request(method, path, json=body, headers=headers)

@@ -82,7 +82,8 @@ class Reader:
             return
         if call.path.endswith("/report"):
             await self.complete()
-        answer = await self.stack.call(call.method, path, self.keys[call.who], self.dated(call.body))
+        of = "scheduling" if path.startswith("/v1/programme") else "api"
+        answer = await self.stack.call(call.method, path, self.keys[call.who], self.dated(call.body), of=of)
         assert answer.status_code == int(call.what), (call, answer.text)
         if "location" in answer.headers and answer.status_code == 202:
             self.id = answer.json()["id"]
