@@ -73,7 +73,7 @@ def _blocked(slot: Slot, blocks: Sequence[Block]) -> Iterator[str]:
     taken = {CENTRE_RESOURCE, *resources_of(slot)}
     for block in blocks:
         if block.resource in taken and block.span.start < slot.ends and slot.starts < block.span.end:
-            yield f"{block.resource} is blocked: {block.reason}"
+            yield f"{block.resource} is blocked"  # why, may be an illness: it goes when the block goes
 
 
 def _venue_faults(slot: Slot, needs: Needs, centre: Centre, day: date) -> Iterator[str]:

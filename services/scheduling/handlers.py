@@ -21,6 +21,12 @@ from services.scheduling.review import replan_if_needed
 
 log = structlog.get_logger()
 
+ENDED = {
+    RequestDeclined: "the request was declined",
+    RequestWithdrawn: "the request was withdrawn",
+    VisitCancelled: "the visit was cancelled",
+}
+
 
 async def want_programme(tx: Transaction, event: Event[RequestApproved]) -> None:
     """Note an approved request and have it planned at once."""
@@ -55,7 +61,8 @@ async def cancel_programme(
     if visit is None or visit.state == "cancelled":
         return
     await tx.forget(PLAN, event.subject)
-    release = await call_off(tx, office.centre, visit, event.data.people.reason)
+    reason, cause = event.data.people.reason, ENDED[type(event.data)]
+    release = await call_off(tx, office.centre, visit, reason=reason, cause=cause)
     await store.set_outcome(tx.connection, visit.id, "cancelled", release, (), (), tx.now)
 
 

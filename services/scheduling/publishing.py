@@ -104,7 +104,8 @@ async def make_firm(tx: Transaction, centre: Centre, visit: Visit) -> None:
 
 async def tell_infeasible(tx: Transaction, centre: Centre, visit: Visit, outcome: Infeasible) -> None:
     """Give up the programme of a visit, if it holds one, and put it on the waiting list."""
-    release = await call_off(tx, centre, visit, "no programme is possible as now asked for")
+    why = "no programme is possible as now asked for"
+    release = await call_off(tx, centre, visit, reason=why, cause=visit.replan_because or why)
     await store.set_outcome(tx.connection, visit.id, "infeasible", release, (), (), tx.now)
     log.info("programme infeasible", visit=str(visit.id), alternatives=len(outcome.alternatives))
     infeasible = ProgrammeInfeasible(
@@ -113,13 +114,16 @@ async def tell_infeasible(tx: Transaction, centre: Centre, visit: Visit, outcome
     tx.emit(infeasible, subject=str(visit.id))
 
 
-async def call_off(tx: Transaction, centre: Centre, visit: Visit, reason: str) -> int:
-    """Give back the bookings of a programme, if there is one, and tell; returns the last release."""
+async def call_off(tx: Transaction, centre: Centre, visit: Visit, *, reason: str, cause: str) -> int:
+    """Give back the bookings of a programme, if there is one, and tell; returns the last release.
+
+    The people are told the ``reason``, which may name anybody; the ``cause`` is kept with the release.
+    """
     if not visit.slots:
         return visit.release
     await store.free_bookings(tx.connection, visit.id)
     release = visit.release + 1
-    kept = Release(release, visit.revision, "cancelled", (), None, reason, tx.now)
+    kept = Release(release, visit.revision, "cancelled", (), None, cause, tx.now)
     await archive.keep_release(tx.connection, visit.id, kept)
     people = CancelledPeople(**dict(_people(centre, visit, visit.slots)), reason=reason)
     cancelled = ProgrammeCancelled(

@@ -139,8 +139,9 @@ async def _book_all(connection: asyncpg.Connection, days: list[str]) -> None:
     for venue in CENTRE.venues:
         for day in days:
             await connection.execute(
-                "INSERT INTO booking (visit_id, release, slot_key, resource, during)"
-                " SELECT id, 1, $1, $2, tstzrange($3::timestamptz, $3::timestamptz + interval '1 day') FROM visit",
+                "INSERT INTO booking (visit_id, release, slot_key, resource, during, venue)"
+                " SELECT id, 1, $1, $2, tstzrange($3::timestamptz, $3::timestamptz + interval '1 day'), $1"
+                " FROM visit",
                 f"{venue.code}-{day}",
                 f"venue:{venue.code}",
                 datetime.fromisoformat(f"{day}T00:00+03:00").astimezone(UTC),

@@ -63,9 +63,9 @@ def test_given_a_block_of_a_span_then_only_what_overlaps_it_is_hit(
     assert found(blocks=(block("centre", start, end),)).keys() == hit
 
 
-def test_the_reason_of_a_block_is_told():
+def test_the_reason_of_a_block_which_may_be_an_illness_is_not_handed_on():
     assert found(blocks=(block("person:host-01", at(3, 8), at(4, 8)),)) == {
-        "welcome": "person:host-01 is blocked: a reason"
+        "welcome": "person:host-01 is blocked"
     }
 
 

@@ -22,7 +22,7 @@ UPDATE visit SET waiting_since = changed_at WHERE state = 'infeasible';
 ALTER TABLE visit
     ADD CHECK (state <> 'infeasible' OR waiting_since IS NOT NULL),
     ADD CHECK (replan_because IS NULL OR jsonb_array_length(slots) >= 1);
-COMMENT ON COLUMN visit.replan_because IS 'Why the held programme is to be planned anew; free words that may name people';
+COMMENT ON COLUMN visit.replan_because IS 'Why the held programme is to be planned anew; an officer may have written it';
 CREATE INDEX visit_waiting ON visit (waiting_since) WHERE state = 'infeasible';
 
 -- Where the people of a booked session are, so that the way to the next one can be counted.
@@ -45,7 +45,7 @@ CREATE TABLE release (
     PRIMARY KEY (visit_id, release),
     CHECK ((kind = 'cancelled') = (jsonb_array_length(slots) = 0))
 );
-COMMENT ON COLUMN release.cause IS 'Free words that may name people';
+COMMENT ON COLUMN release.cause IS 'An officer may have written it';
 INSERT INTO release (visit_id, release, revision, kind, slots, cause, made_at)
 SELECT id, release, revision, CASE state WHEN 'released' THEN 'firm' ELSE 'proposed' END, slots,
     'told before releases were kept', changed_at
