@@ -38,6 +38,12 @@ from tests.unit.scheduling.held import at
 
 VISITS = int(os.environ.get("WAFD_CONTEST", "60"))
 PLANNERS = 8
+SECONDS = 1.5
+"""Limit of a search: eight processes share the cores, and most visits of the whole contest are in vain."""
+
+SPAN = timedelta(days=max(1, VISITS * 11 // 500))
+"""From the first to the last day of a window: about two of five visits find a place."""
+
 ROOMS = ("majlis", "meeting-room-1", "meeting-room-2", "training-room", "hall")
 
 
@@ -77,7 +83,7 @@ async def planners(transactions: Transactions) -> AsyncIterator[list[Counted]]:
     """Eight planners at work on one database."""
     solvers = [Counted(SolverProcess()) for _ in range(PLANNERS)]
     await asyncio.gather(*(one.process.warm(FIVE_VENUES, NOW) for one in solvers))
-    offices = [Office(FIVE_VENUES, one, seconds=5, answer_days=7) for one in solvers]
+    offices = [Office(FIVE_VENUES, one, SECONDS, answer_days=7) for one in solvers]
     workers = [Timers(transactions, app.timers(office)) for office in offices]
     running = [asyncio.create_task(worker.run()) for worker in workers]
     try:
@@ -96,12 +102,12 @@ async def until_planned(transactions: Transactions) -> None:
 
 
 def wanted(draw: random.Random) -> dict[str, Any]:
-    """A visit of one day within three weeks of January, about one theme."""
+    """A visit of one day in the first or the second week of January, about one theme."""
     first = date(2027, 1, 3) + timedelta(weeks=draw.randrange(2))
     return {
         "themes": [draw.choice(CENTRE.themes).code],
         "sites": [],
-        "windows": [{"first": str(first), "last": str(first + timedelta(days=11))}],
+        "windows": [{"first": str(first), "last": str(first + SPAN)}],
         "days": 1,
         "size": draw.randint(3, 6),
         "head_rank": "officer",
