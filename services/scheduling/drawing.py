@@ -23,7 +23,7 @@ LANES = 7
 """Days stand beside each other as long as they have no more lanes than these together."""
 
 WIDEST_LANE = 500
-TEXT, LINE = 11.5, 13.0
+TEXT, LINE = 11.5, 12.5
 INSET = 7.0
 LEAST_HEIGHT = 11
 
@@ -121,6 +121,16 @@ def _beside(days: tuple[Day, ...]) -> Iterator[tuple[Day, ...]]:
     yield tuple(row)
 
 
+def _beside_ways(box: Box, day: Day) -> tuple[int, int]:
+    """From when until when a pause is drawn: a break gives way to a way through it."""
+    start, end = box.start, box.end
+    for way in day.pauses:
+        if box.what.kind == "break" and isinstance(way.what, Pause) and way.what.kind == "travel":
+            start = way.end if way.start <= start < way.end else start
+            end = way.start if start < way.start < end else end
+    return start, end
+
+
 @dataclass(frozen=True)
 class _Drawing:
     timetable: Timetable
@@ -193,7 +203,8 @@ class _Drawing:
     def _pauses(self) -> Iterator[Shape]:
         for day, offset in self._offsets():
             for box in day.pauses:
-                start, end = max(box.start, self.first), min(box.end, self.last)
+                start, end = _beside_ways(box, day)
+                start, end = max(start, self.first), min(end, self.last)
                 if start < end and isinstance(box.what, Pause):
                     name = said(self.language, box.what.name)
                     yield self._shape(box, offset, start, end, "", name)
@@ -209,7 +220,7 @@ class _Drawing:
         x, wide = self._across(offset + box.lane * self.lane + 2, box.width * self.lane - 4)
         y, height = self._down(start) + 1, (end - start) / 60 * self.hour - 2
         rows = self._rows(box.what, wide, height) if isinstance(box.what, Slot) else [(name, False)]
-        baseline = y + min(12.5, height / 2 + 4)
+        baseline = y + min(12, height / 2 + 4)
         lines = tuple(
             Line(self._begin(x, wide), baseline + at * LINE, self._cut(text, wide, bold=bold), bold)
             for at, (text, bold) in enumerate(rows)

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.scheduling import Score, Slot
-from schemas.terms import NoticeLanguage, PersonName
+from schemas.terms import Bilingual, NoticeLanguage, PersonName
 from services.scheduling.centre_file import load_centre
 from services.scheduling.drawing import WIDTH, Shape, picture
 from services.scheduling.explain import offers
 from services.scheduling.fitting import cut, first_lines, lines, width
 from services.scheduling.page import Heading, page
 from services.scheduling.picture import png, svg
-from services.scheduling.timetable import Timetable, days_of, pauses_of
+from services.scheduling.timetable import Pause, Timetable, days_of, pauses_of
 from tests.unit.scheduling.factories import problem
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -162,6 +162,15 @@ def test_breaks_and_ways_are_shaded_between_the_sessions() -> None:
             assert not meets or one.ends <= way.starts or way.ends <= one.starts
     drawn = picture(Timetable(found[0].slots, {}, pauses, "Asia/Bahrain"), "en")
     assert len(drawn.panels[0].pauses) > 3
+
+
+def test_a_way_through_a_break_hides_no_name() -> None:
+    name = Bilingual(ar="استراحة", en="Break")
+    hours = [MONDAY + timedelta(hours=number) for number in range(6)]
+    pauses = (Pause("break", hours[1], hours[3], name), Pause("travel", hours[2], hours[3], name))
+    some = Timetable((slot("a"), slot("b", hours[4])), {}, pauses, "Asia/Bahrain")
+    one, other = picture(some, "en").panels[0].pauses
+    assert not _overlap(one, other)
 
 
 HOSTILE = '</title><script>alert("1")</script><img src=x onerror=alert(1)>&{{ 7*7 }}\u202e'
