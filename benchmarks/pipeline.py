@@ -20,8 +20,9 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from benchmarks.lab import BATCH, SCHEMA, Servers, answer, clear, flow, produce, servers
+from runtime.connection import connection_options
 from runtime.database import encode_json
-from runtime.kafka import connection_options, headers_of, new_producer
+from runtime.kafka import headers_of, new_producer
 from runtime.transaction import clock, new_id
 from schemas.event import Event, envelope, new_event, topic_of
 from schemas.visits import RequestApproved

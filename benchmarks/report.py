@@ -7,6 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+Results = Mapping[str, Mapping[str, Any]]
+"""The figures of each measurement, by its name."""
+
 
 class Line(NamedTuple):
     """One row of the table: a figure, what it is compared with, and the target."""
@@ -34,12 +37,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
+def lines(results: Results) -> Sequence[Line]:
     """The rows of the table, from the figures of each measurement by its name."""
-    pipeline, relay, steady = results["pipeline"], results["relay"], results["steady"]
-    aging, soak = results["aging"], results["soak"]
-    rebalance, latency = results["rebalance"], results["latency"]
-    visit = latency["approval_to_programme_notice_ms"]
+    return (*_rates(results), *_costs(results), *_waits(results))
+
+
+def _rates(results: Results) -> Sequence[Line]:
+    pipeline, relay = results["pipeline"], results["relay"]
     return (
         Line(
             "events a second, inbox to broker, one process",
@@ -59,12 +63,12 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
             f"{relay['bare_producer_events_per_second']:,}, bare producer",
             "≥ 0.8",
         ),
-        Line(
-            f"latency at {steady['events_per_second']:,} events a second, ms",
-            f"median {steady['p50_ms']}, p99 {steady['p99_ms']}",
-            "two hops over Kafka are in it",
-            "≤ 30, ≤ 250",
-        ),
+    )
+
+
+def _costs(results: Results) -> Sequence[Line]:
+    aging, soak = results["aging"], results["soak"]
+    return (
         Line(
             "cost of an event on many old rows",
             f"{aging['flow_ratio']} times; event log {aging['event_log_ratio']}",
@@ -72,10 +76,29 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
             "≤ 1.1 times",
         ),
         Line(
+            "bytes of WAL of an event on many old rows",
+            f"{aging['flow_wal_bytes_ratio']} times; event log {aging['event_log_wal_bytes_ratio']}",
+            "the same",
+            "none set",
+        ),
+        Line(
             f"memory over {soak['events']:,} events",
             f"{soak['growth_after_the_first_lap']} times ({soak['resident_mib'][-1]} MiB)",
             "after a tenth of them",
             "flat",
+        ),
+    )
+
+
+def _waits(results: Results) -> Sequence[Line]:
+    steady, rebalance, resume = results["steady"], results["rebalance"], results["resume"]
+    visit = results["latency"]["approval_to_programme_notice_ms"]
+    return (
+        Line(
+            f"latency at {steady['events_per_second']:,} events a second, ms",
+            f"median {steady['p50_ms']}, p99 {steady['p99_ms']}",
+            "two hops over Kafka are in it",
+            "≤ 30, ≤ 250",
         ),
         Line(
             "pause when a process joins or leaves, ms",
@@ -83,6 +106,13 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
             f"{max(rebalance['longest_pause_when_one_leaves_ms'])}",
             f"longest of {rebalance['rounds']} each",
             "none set",
+        ),
+        Line(
+            "longest wait of an event when a process is killed, s: the only one, one of two",
+            f"{max(resume['longest_wait_of_one_process_s'])}, "
+            f"{max(resume['longest_wait_of_two_processes_s'])}",
+            f"{resume['kills']} kills each; the session is {resume['session_seconds']} s",
+            "≤ 5",
         ),
         Line(
             "from an approval to the first notice of its programme, ms",
@@ -93,7 +123,7 @@ def lines(results: Mapping[str, Mapping[str, Any]]) -> Sequence[Line]:
     )
 
 
-def markdown(results: Mapping[str, Mapping[str, Any]], described: Mapping[str, Any], at: datetime) -> str:
+def markdown(results: Results, described: Mapping[str, Any], at: datetime) -> str:
     """The table with a sentence about the machine; ``at`` is when the run ended, aware."""
     rows = [f"| {line.what} | {line.figure} | {line.floor} | {line.target} |" for line in lines(results)]
     where = (

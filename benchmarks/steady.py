@@ -9,7 +9,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from benchmarks.lab import approved, clear, flow, percentile, servers
-from runtime.kafka import connection_options, headers_of, new_producer
+from runtime.connection import connection_options
+from runtime.kafka import headers_of, new_producer
 from runtime.settings import Settings
 from runtime.transaction import new_id
 from schemas.event import Event, topic_of

@@ -17,6 +17,7 @@ from benchmarks import latency as latency_benchmark
 from benchmarks import pipeline as pipeline_benchmark
 from benchmarks import rebalance as rebalance_benchmark
 from benchmarks import relay as relay_benchmark
+from benchmarks import resume as resume_benchmark
 from benchmarks import soak as soak_benchmark
 from benchmarks import steady as steady_benchmark
 from benchmarks.report import machine, markdown
@@ -53,8 +54,7 @@ async def pipeline(
     as_json: AsJson = False,
 ) -> None:
     """Push events through inbox, handler, outbox and relay, and through a hand-written loop."""
-    configure("bench", "warning")
-    _print(await pipeline_benchmark.pipeline(events, rounds, kafka, postgres), as_json=as_json)
+    await _show(pipeline_benchmark.pipeline(events, rounds, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
@@ -67,8 +67,7 @@ async def relay(
     as_json: AsJson = False,
 ) -> None:
     """Publish the outbox, and the same rows by a bare producer."""
-    configure("bench", "warning")
-    _print(await relay_benchmark.relay(events, rounds, kafka, postgres), as_json=as_json)
+    await _show(relay_benchmark.relay(events, rounds, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
@@ -81,8 +80,7 @@ async def steady(
     as_json: AsJson = False,
 ) -> None:
     """Measure the latency that is added at a steady rate."""
-    configure("bench", "warning")
-    _print(await steady_benchmark.steady(rate, seconds, kafka, postgres), as_json=as_json)
+    await _show(steady_benchmark.steady(rate, seconds, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
@@ -97,8 +95,7 @@ async def aging(
     as_json: AsJson = False,
 ) -> None:
     """Measure what an event costs on top of few and of many old rows."""
-    configure("bench", "warning")
-    _print(await aging_benchmark.aging(few, many, events, rounds, kafka, postgres), as_json=as_json)
+    await _show(aging_benchmark.aging(few, many, events, rounds, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
@@ -110,8 +107,7 @@ async def soak(
     as_json: AsJson = False,
 ) -> None:
     """Measure memory over many events."""
-    configure("bench", "warning")
-    _print(await soak_benchmark.soak(events, kafka, postgres), as_json=as_json)
+    await _show(soak_benchmark.soak(events, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
@@ -120,8 +116,19 @@ async def rebalance(
     rounds: Rounds = 3, kafka: Kafka = None, postgres: Postgres = None, as_json: AsJson = False
 ) -> None:
     """Measure how long consumption pauses when a process joins or leaves."""
-    configure("bench", "warning")
-    _print(await rebalance_benchmark.rebalance(rounds, kafka, postgres), as_json=as_json)
+    await _show(rebalance_benchmark.rebalance(rounds, kafka, postgres), as_json=as_json)
+
+
+@bench_app.command()
+@command
+async def resume(
+    kills: Annotated[int, typer.Option(min=1, help="Kills of each kind.")] = 8,
+    kafka: Kafka = None,
+    postgres: Postgres = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how long events wait when a process is killed and started again."""
+    await _show(resume_benchmark.resume(kills, kafka, postgres), as_json=as_json)
 
 
 @bench_app.command()
@@ -131,8 +138,7 @@ async def latency(
     as_json: AsJson = False,
 ) -> None:
     """Measure from an answer to the e-mail handed over, on an idle embedded system, solver included."""
-    configure("bench", "warning")
-    _print(await _latency(requests), as_json=as_json)
+    await _show(_latency(requests), as_json=as_json)
 
 
 @bench_app.command("all")
@@ -152,7 +158,8 @@ async def everything(
         "relay": lambda: relay_benchmark.relay(20_000 // part, 5, kafka, postgres),
         "steady": lambda: steady_benchmark.steady(1000, 60 // part, kafka, postgres),
         "rebalance": lambda: rebalance_benchmark.rebalance(max(5 // part, 1), kafka, postgres),
-        "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 5, kafka, postgres),
+        "resume": lambda: resume_benchmark.resume(max(8 // part, 1), kafka, postgres),
+        "aging": lambda: aging_benchmark.aging(10_000, 1_000_000 // part, 10_000 // part, 7, kafka, postgres),
         "soak": lambda: soak_benchmark.soak(1_000_000 // part, kafka, postgres),
         "latency": lambda: _latency(40 // part),
     }
@@ -189,15 +196,9 @@ async def _latency(requests: int) -> dict[str, Any]:
             )
 
 
-def _in_words(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name.replace('_', ' ')} {_in_words(each)}" for name, each in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_in_words, value))
-    return str(value)
-
-
-def _print(figures: dict[str, Any], *, as_json: bool) -> None:
+async def _show(measured: Awaitable[dict[str, Any]], *, as_json: bool) -> None:
+    configure("bench", "warning")
+    figures = await measured
     if as_json:
         print(json.dumps(figures))
         return
@@ -205,3 +206,11 @@ def _print(figures: dict[str, Any], *, as_json: bool) -> None:
     for name, value in figures.items():
         table.add_row(LABELS.get(name, name.replace("_", " ")), _in_words(value))
     Console().print(table)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_in_words, value))
+    return str(value)

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from cli.target import SERVICES, command, connect, kafka
 from runtime import operations
+from runtime.connection import connection_options
 from runtime.errors import UsageError
-from runtime.kafka import TOPICS, connection_options
+from runtime.kafka import TOPICS
 from services.notifications import store
 
 RUNNING = """

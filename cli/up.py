@@ -27,9 +27,9 @@ from embedded.process import Process
 from embedded.processes import ProcessRefused, Supervisor, termination
 from runtime import logging as wafd_logging
 from runtime import operations
+from runtime.connection import check_login, connection_options
 from runtime.database import migrate
 from runtime.errors import OperationError, UsageError
-from runtime.kafka import check_login, connection_options
 from runtime.settings import Bootstrap, KafkaSettings, load_settings
 from services.notifications.mail import Unusable, post
 

@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 5.0
-HEALTHY_AFTER: Final = 30.0
+HEALTHY_AFTER: Final = 10.0
 """A process that ran this long starts anew with the first pause, and its settings are not to blame."""
 
 

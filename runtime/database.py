@@ -1,9 +1,12 @@
 """PostgreSQL: one schema and one role a service, the connection pool, and migrations."""
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 import structlog
@@ -12,6 +15,9 @@ from pydantic import SecretStr
 from runtime.errors import UsageError
 
 log = structlog.get_logger()
+
+CONNECTS_WITHIN, ANSWERS_WITHIN = 10, 20
+"""Seconds for a connection, and for one command on it: what takes longer is an outage."""
 
 _DELIVERY = Path(__file__).parent / "sql" / "migrations"
 
@@ -34,8 +40,8 @@ async def open_pool(dsn: str, service: str, connections: int) -> asyncpg.Pool:
             min_size=2,
             max_size=connections,
             init=encode_json,
-            timeout=10,
-            command_timeout=60,
+            timeout=CONNECTS_WITHIN,
+            command_timeout=ANSWERS_WITHIN,
             server_settings={
                 "search_path": f"{service}, public",
                 "application_name": f"wafd-{service}",
@@ -47,6 +53,41 @@ async def open_pool(dsn: str, service: str, connections: int) -> asyncpg.Pool:
             f"WAFD_DATABASE was refused for the service {service} ({error}): "
             "check its user, password and database name, and run `wafd migrate` first"
         ) from error
+
+
+@asynccontextmanager
+async def borrowed(pool: asyncpg.Pool, within: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+    """Borrow a connection, for no longer than ``within`` seconds if that is given.
+
+    Raises TimeoutError, or another of `OUTAGES`, when something takes too long: the pool, the server, or a
+    link that swallows what is sent. The connection is dropped then; nobody waits for it.
+    """
+    async with asyncio.timeout(within), pool.acquire(timeout=CONNECTS_WITHIN) as proxy:
+        connection = cast("asyncpg.Connection", proxy)
+        with dropped_when_late(connection):
+            yield connection
+
+
+@asynccontextmanager
+async def transaction(pool: asyncpg.Pool, within: float | None = None) -> AsyncIterator[asyncpg.Connection]:
+    """Open a transaction on a connection that is `borrowed`; it commits unless an exception leaves it."""
+    async with borrowed(pool, within) as connection, connection.transaction():
+        with dropped_when_late(connection):
+            yield connection
+
+
+@contextmanager
+def dropped_when_late(connection: asyncpg.Connection) -> Generator[None, None, None]:
+    """Drop a connection whose command was given up, before asyncpg waits for the server to confirm that.
+
+    For that it would open a second connection, over the same link. The server ends the transaction when it
+    sees that the connection is gone, or at the latest by its `idle_in_transaction_session_timeout`.
+    """
+    try:
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        connection.terminate()
+        raise
 
 
 async def migrate(admin: asyncpg.Connection, service: str, password: SecretStr | None) -> list[str]:

@@ -2,32 +2,28 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.conn import create_conn
 from aiokafka.errors import (
-    AuthenticationFailedError,
+    InvalidSessionTimeoutError,
     KafkaError,
-    SaslAuthenticationFailed,
     TopicAlreadyExistsError,
-    UnsupportedSaslMechanismError,
     for_code,
 )
-from aiokafka.helpers import create_ssl_context
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, Topic
 from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.kafka.subscriber.usecase import BatchSubscriber
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 from prometheus_client import CollectorRegistry
 
 from runtime import decoding
+from runtime.connection import check_login, connection_options, security
 from runtime.errors import UsageError
 from runtime.settings import KafkaSettings, Settings
 from schemas.event import CONTENT_TYPE
@@ -62,62 +58,6 @@ _CONTENT_TYPE = ("content-type", CONTENT_TYPE.encode())
 @cache
 def _type_header(type_: str) -> tuple[str, bytes]:
     return ("ce_type", type_.encode())
-
-
-def connection_options(settings: KafkaSettings) -> dict[str, Any]:
-    """What every aiokafka client has to be given: address, encryption, login."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka,
-        "security_protocol": settings.kafka_security_protocol,
-    }
-    if settings.kafka_security_protocol.startswith("SASL"):
-        assert settings.kafka_password is not None  # noqa: S101 -- the settings see to it
-        options |= {
-            "sasl_mechanism": settings.kafka_sasl_mechanism,
-            "sasl_plain_username": settings.kafka_username,
-            "sasl_plain_password": settings.kafka_password.get_secret_value(),
-        }
-    if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(cafile=settings.kafka_ca_file)
-    return options
-
-
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    """The same as FastStream wants it said."""
-    if settings.kafka_security_protocol == "PLAINTEXT":
-        return None
-    options = connection_options(settings)
-    context: ssl.SSLContext | None = options.get("ssl_context")
-    if "sasl_mechanism" not in options:
-        return BaseSecurity(context, use_ssl=True)
-    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    return kinds[options["sasl_mechanism"]](
-        options["sasl_plain_username"], options["sasl_plain_password"], context, use_ssl=context is not None
-    )
-
-
-async def check_login(settings: KafkaSettings) -> None:
-    """See whether the broker takes our login, which aiokafka's clients report as an outage.
-
-    Raises `UsageError` when it does not. Says nothing when there is no login or no broker answers.
-    """
-    if not settings.kafka_security_protocol.startswith("SASL"):
-        return
-    options = connection_options(settings)
-    del options["bootstrap_servers"]
-    for address in settings.kafka.split(","):
-        host, _, port = address.rpartition(":")
-        try:
-            connection = await create_conn(host, int(port), **options, request_timeout_ms=10_000)
-        except (SaslAuthenticationFailed, UnsupportedSaslMechanismError, AuthenticationFailedError) as error:
-            raise UsageError(
-                f"Kafka refuses the user {settings.kafka_username} ({type(error).__name__}): correct "
-                "WAFD_KAFKA_USERNAME, WAFD_KAFKA_PASSWORD or WAFD_KAFKA_SASL_MECHANISM"
-            ) from None
-        except (KafkaError, OSError):
-            continue  # another one may answer; if none does, the clients say so
-        connection.close()
-        return
 
 
 def new_producer(settings: KafkaSettings, service: str) -> AIOKafkaProducer:
@@ -206,15 +146,19 @@ class Subscription:
         decoding.install()
         self.membership = Membership()
         self._topics = topics
+        self._session = settings.kafka_session_seconds
         self._reading: KafkaError | None = None
         self._forgiven = 0
+        logger = logging.getLogger("wafd.kafka")
+        logger.addFilter(_no_hint)
         self.broker = KafkaBroker(
             settings.kafka.split(","),
-            security=_security(settings),
+            security=security(settings),
             client_id=f"wafd-{service}",
-            logger=logging.getLogger("wafd.kafka"),
+            logger=logger,
             log_level=logging.DEBUG,  # of what it says about every batch; errors keep theirs
             graceful_timeout=12,
+            consumer_only=True,  # the relay has its producer; another one would only have to be waited for
             middlewares=[KafkaPrometheusMiddleware(registry=registry, app_name=f"wafd-{service}")],
             apply_types=False,
         )
@@ -237,8 +181,21 @@ class Subscription:
         self.subscriber(consume)
 
     async def start(self) -> None:
-        """Connect and join the group."""
-        await self.broker.start()
+        """Connect and join the group; may be tried again after an outage.
+
+        Raises what `OUTAGES` lists, or `UsageError` when the broker refuses the session of the settings.
+        """
+        try:
+            await self.broker.start()
+        except InvalidSessionTimeoutError:
+            raise UsageError(
+                f"Kafka refuses a session of {self._session} s: correct WAFD_KAFKA_SESSION_SECONDS, or the "
+                "broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+            ) from None
+        except Exception:
+            with suppress(KafkaError, OSError):
+                await self.broker.stop()
+            raise
         consumer: Any = self.subscriber.consumer
         consumer.getmany = self._noting(consumer.getmany)
 
@@ -266,7 +223,13 @@ class Subscription:
         for trouble in (self._consumer_trouble, self._group_trouble):
             if sentence := trouble():
                 return sentence
-        return None if await self.broker.ping(timeout=2) else "the Kafka broker does not answer"
+        consumer: Any = self.subscriber.consumer
+        try:
+            async with asyncio.timeout(2):
+                await consumer.topics()
+        except (KafkaError, OSError):
+            return "the Kafka broker does not answer"
+        return None
 
     def _consumer_trouble(self) -> str | None:
         consumer: Any = self.subscriber.consumer
@@ -295,6 +258,11 @@ class Subscription:
         if missing:
             return f"the broker has no topic {missing[0]}: after the loss of a broker see `wafd recover`"
         return None
+
+
+def _no_hint(record: logging.LogRecord) -> bool:
+    """Leave out what FastStream warns of at each start: `ensure_topics` has made the topics."""
+    return "Topic creation is skipped" not in record.getMessage()
 
 
 async def _parse(records: Records, original: Callable[[Records], Awaitable[Any]]) -> Any:

@@ -11,6 +11,7 @@ from zlib import crc32
 import asyncpg
 import structlog
 
+from runtime.database import borrowed, transaction
 from runtime.queries import load_queries
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class Leases:
     async def renew(self) -> bool:
         """Renew, take a fair part, give up what exceeds it; says whether there are new shards."""
         before, began = self.shards, time.monotonic()
-        async with self._pool.acquire(timeout=LEASE.total_seconds()) as connection, connection.transaction():
+        async with transaction(self._pool, LEASE.total_seconds()) as connection:
             # One that stands still in here must not keep others from its rows.
             await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '3s'")
             await connection.execute(SQL["renew_relay"], self._relay, LEASE)
@@ -76,7 +77,7 @@ class Leases:
 
     async def _release(self, fair: int) -> None:
         async with asyncio.timeout(LEASE.total_seconds() / 3), self.turn:
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with transaction(self._pool) as connection:
                 await connection.execute(SQL["release_shards"], self._relay, fair)
                 held = await connection.fetch(SQL["held_shards"], self._relay)
             self._shards = [row["shard"] for row in held]
@@ -85,5 +86,5 @@ class Leases:
     async def end(self) -> None:
         """Let others take over at once."""
         self._shards = []
-        async with self._pool.acquire(timeout=LEASE.total_seconds()) as connection:
+        async with borrowed(self._pool, LEASE.total_seconds()) as connection:
             await connection.execute(SQL["end_relay"], self._relay)

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import accumulate
-from typing import cast
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, Counter
 
+from runtime.database import borrowed
 from runtime.errors import OUTAGES, is_outage
 from runtime.kafka import BATCH_BYTES, headers_of, send_all
 from runtime.leases import LEASE, Leases
@@ -82,8 +82,8 @@ class Relay:
         delay = 0.1
         while True:
             try:
-                async with self._pool.acquire(timeout=10) as connection:
-                    await self._publish(cast("asyncpg.Connection", connection))
+                async with borrowed(self._pool) as connection:
+                    await self._publish(connection)
                     return
             except OUTAGES as error:
                 if not is_outage(error):

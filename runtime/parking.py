@@ -10,6 +10,7 @@ import asyncpg
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
+from runtime.database import borrowed
 from runtime.incoming import HELD, Held, Incoming, Poison, storable
 from runtime.queries import load_queries
 from runtime.transaction import Transaction, Transactions
@@ -48,7 +49,7 @@ async def look(transactions: Transactions, keys: set[str]) -> tuple[set[str], da
 
     No lock is taken. The time is that of all processes: one wrong clock must not park everything.
     """
-    async with transactions.pool.acquire(timeout=10) as connection:
+    async with borrowed(transactions.pool) as connection:
         row = await connection.fetchrow(SQL["look"], list(keys))
     assert row is not None  # noqa: S101 -- there are no tables in its FROM
     return set(row["held"]), row["memory_begins"], row["now"]

@@ -4,8 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, replace
 
 import asyncpg
 import structlog
@@ -14,15 +13,16 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
 from runtime import logging as wafd_logging
-from runtime.database import migrations, open_pool
+from runtime.database import borrowed
 from runtime.errors import OUTAGES, OperationError, UsageError
 from runtime.http import add_health, new_app, new_server
 from runtime.inbox import Inbox
-from runtime.kafka import Subscription, ensure_topics, new_producer
+from runtime.kafka import Subscription, new_producer
 from runtime.outbox import Relay
 from runtime.queries import load_queries
 from runtime.retention import SWEEP_AFTER_START, sweep
 from runtime.settings import Settings
+from runtime.startup import close_pool, connect, unless, wait_out, within
 from runtime.timers import Timers
 from runtime.transaction import Handler, TimerHandler, Transaction, Transactions
 from schemas.event import EventData, topic_of
@@ -32,6 +32,9 @@ SQL = load_queries(__file__)
 
 DRAIN_SECONDS, PUBLISH_SECONDS = 9, 2
 """Time for work in hand, and then for its publication, after SIGTERM; the process is gone within 15 s."""
+
+REQUEST_SECONDS = 8
+"""Time for the transaction of a request: it is answered 503 rather than kept waiting for servers."""
 
 
 @asynccontextmanager
@@ -69,62 +72,12 @@ async def _run(service: Service) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    starting = asyncio.create_task(_wait_for_servers(service))
-    await asyncio.wait({starting, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        return
-    async with AsyncExitStack() as stack:
-        pool = starting.result()
-        stack.push_async_callback(_close_pool, pool)
-        await Process(service, pool).run(stop)
+    pool = await unless(stop, wait_out(lambda: connect(service.settings, service.name)))
+    if pool is not None:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(close_pool, pool)
+            await Process(service, pool).run(stop)
     log.info("stopped")
-
-
-async def _wait_for_servers(service: Service) -> asyncpg.Pool:
-    """Connect to PostgreSQL and Kafka, with back-off for as long as they are away."""
-    delay = 0.2
-    while True:
-        try:
-            pool = await open_pool(
-                str(service.settings.database), service.name, service.settings.database_connections
-            )
-            try:
-                await _check_schema(pool, service.name)
-                await ensure_topics(service.settings)
-            except BaseException:
-                await _close_pool(pool)
-                raise
-        except OUTAGES as error:
-            log.warning("waiting for servers", error=type(error).__name__, seconds=delay)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 5)
-        else:
-            return pool
-
-
-async def _check_schema(pool: asyncpg.Pool, name: str) -> None:
-    """Refuse to run on a schema that is not up to date."""
-    known = await pool.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{name}.migration")
-    done = {row["name"] for row in await pool.fetch("SELECT name FROM migration")} if known else set()
-    if missing := [migration for migration in migrations(name) if migration not in done]:
-        raise UsageError(f"the schema {name} lacks the migration {missing[0]}: run `wafd migrate` first")
-
-
-async def _within(
-    seconds: float, what: str, close: Callable[..., Awaitable[object]], *arguments: object
-) -> None:
-    """Close something, for a limited time: what hangs must not keep the process."""
-    try:
-        async with asyncio.timeout(seconds):
-            await close(*arguments)
-    except TimeoutError:
-        log.warning("gave up closing", what=what, seconds=seconds)
-
-
-async def _close_pool(pool: asyncpg.Pool) -> None:
-    await _within(1, "database connections", pool.close)
-    pool.terminate()
 
 
 class Process:
@@ -154,14 +107,13 @@ class Process:
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run every part until ``stop`` is set, then drain. Raises `OperationError` when a part fails."""
+        """Run every part until ``stop`` is set, then drain.
+
+        Raises `OperationError` when a part fails, or `UsageError` when settings are to blame.
+        """
         async with AsyncExitStack() as stack:
-            await self._producer.start()
-            stack.push_async_callback(_within, 1, "producer", self._producer.stop)
-            lifespan = self._service.lifespan(self._transactions)
-            await lifespan.__aenter__()
-            stack.push_async_callback(_within, 1, "lifespan", lifespan.__aexit__, None, None, None)
-            await self._set_sweep()
+            if not await unless(stop, self._prepare(stack)):
+                return
             server = new_server(
                 self._app(), self._service.settings.http_host, self._service.settings.http_port
             )
@@ -171,21 +123,46 @@ class Process:
                 for number, worker in enumerate(self._timers)
             ]
             http = asyncio.create_task(server.serve(), name="http")
+            consumer = asyncio.create_task(self._consume(), name="consumer")
             stopped = asyncio.create_task(stop.wait())
-            await self.subscription.start()
-            log.info("started", port=self._service.settings.http_port)
-            await asyncio.wait({relay, *timers, http, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            parts = {relay, *timers, http, consumer, stopped}
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             server.should_exit = True
-            await self._drain(relay, http, timers)
-            _raise_failure([relay, http, *timers])
+            await self._drain(relay, http, consumer, timers)
+            _raise_failure([relay, http, consumer, *timers])
+
+    async def _prepare(self, stack: AsyncExitStack) -> bool:
+        """Have ready what every part needs; outages are waited out."""
+        stack.push_async_callback(within, 1, "producer", self._producer.stop)
+        await wait_out(self._producer.start)
+        lifespan = await wait_out(self._enter_lifespan)
+        stack.push_async_callback(within, 1, "lifespan", lifespan.__aexit__, None, None, None)
+        await wait_out(self._set_sweep)
+        return True
+
+    async def _enter_lifespan(self) -> AbstractAsyncContextManager[None]:
+        lifespan = self._service.lifespan(self._transactions)
+        await lifespan.__aenter__()
+        return lifespan
+
+    async def _consume(self) -> None:
+        """Join the group, however long that takes, and consume until cancelled."""
+        await wait_out(self.subscription.start)
+        log.info("started", port=self._service.settings.http_port)
+        await asyncio.Event().wait()
 
     async def _drain(
-        self, relay: asyncio.Task[None], http: asyncio.Task[None], timers: list[asyncio.Task[None]]
+        self,
+        relay: asyncio.Task[None],
+        http: asyncio.Task[None],
+        consumer: asyncio.Task[None],
+        timers: list[asyncio.Task[None]],
     ) -> None:
         """Take nothing new, finish what is in hand, publish what that emitted."""
         self._stopping = True
         log.info("draining")
+        consumer.cancel()
         for worker in self._timers:
             worker.stop()
         working = {asyncio.create_task(self.subscription.stop()), http, *timers}
@@ -208,7 +185,7 @@ class Process:
         app = new_app(f"Wafd {self._service.name}")
         add_health(app, self.problems, self._registry)
         if self._service.routes:
-            self._service.routes(app, self._transactions)
+            self._service.routes(app, replace(self._transactions, within=REQUEST_SECONDS))
         return app
 
     async def problems(self) -> list[str]:
@@ -225,9 +202,9 @@ class Process:
 
     async def _database_trouble(self) -> str | None:
         try:
-            async with asyncio.timeout(3), self._pool.acquire() as connection:
+            async with borrowed(self._pool, 3) as connection:
                 if self._service.ready:
-                    return await self._service.ready(cast("asyncpg.Connection", connection))
+                    return await self._service.ready(connection)
                 await connection.execute("SELECT 1")
         except OUTAGES as error:
             return f"the database does not answer: {type(error).__name__}"
@@ -248,6 +225,8 @@ def _raise_failure(parts: Sequence[asyncio.Task[None]]) -> None:
     """Report the part that ended by an exception, whose text may quote personal data, by its class."""
     for part in parts:
         error = None if part.cancelled() or not part.done() else part.exception()
+        if isinstance(error, UsageError):
+            raise error
         if error is not None:
             log.error("a part of the service failed", part=part.get_name(), exc_info=error)
             raise OperationError(f"{part.get_name()} failed: {type(error).__name__}; the log says where")

@@ -65,7 +65,7 @@ class Settings(KafkaSettings):
     database: Dsn = Field(description="postgresql://user:password@host:port/name")
     kafka_partitions: int = Field(default=6, ge=1, le=1000)
     kafka_replication: int = Field(default=1, ge=1, le=9)
-    kafka_session_seconds: float = Field(default=10, ge=1, le=300)
+    kafka_session_seconds: float = Field(default=6, ge=1, le=300)
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from runtime.database import borrowed
 from runtime.errors import OUTAGES, is_outage
 from runtime.parking import why
 from runtime.queries import load_queries
@@ -55,7 +56,7 @@ class Timers:
     async def _wait(self) -> None:
         if self._stopping:
             return
-        async with self._transactions.pool.acquire(timeout=10) as connection:
+        async with borrowed(self._transactions.pool) as connection:
             due = await connection.fetchval(SQL["next_due"], list(self._handlers))
         # One that is due and was not taken is in another worker's hands: no need to hurry.
         until = (due - self._transactions.now()).total_seconds() if due is not None else POLL_SECONDS

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from runtime.database import dropped_when_late, transaction
 from runtime.leases import shard_of
 from runtime.queries import load_queries
 from runtime.ring import OUTBOX_DAYS, slot
@@ -123,8 +124,9 @@ class Transaction:
         """Open a savepoint: when the block fails, what it wrote, set and emitted is undone."""
         inner = replace(self, outgoing=[], reminders=[], writes={})
         async with self.connection.transaction():
-            yield inner
-            await inner.flush()
+            with dropped_when_late(self.connection):
+                yield inner
+                await inner.flush()
         self.outgoing.extend(inner.outgoing)
         self.reminders.extend(inner.reminders)
 
@@ -150,12 +152,17 @@ def clock() -> datetime:
 
 @dataclass(slots=True)
 class Transactions:
-    """Opens transactions on a service's pool and wakes relay and timers after they commit."""
+    """Opens transactions on a service's pool and wakes relay and timers after they commit.
+
+    With ``within`` a transaction raises one of `runtime.errors.OUTAGES` when it takes longer, in seconds;
+    whether it was committed is not known then.
+    """
 
     pool: asyncpg.Pool
     now: Callable[[], datetime] = clock
     on_events: Callable[[], None] = field(default=lambda: None)
     on_timers: Callable[[], None] = field(default=lambda: None)
+    within: float | None = None
 
     @asynccontextmanager
     async def __call__(
@@ -163,14 +170,14 @@ class Transactions:
     ) -> AsyncIterator[Transaction]:
         """Open a transaction; it commits at the end of the block unless an exception leaves it."""
         now = self.now()
-        async with self.pool.acquire(timeout=10) as proxy:
-            connection = cast("asyncpg.Connection", proxy)
+        async with transaction(self.pool, self.within) as connection:
             tx = Transaction(connection, now, correlation_id or correlation.get() or new_id(), causation_id)
-            async with connection.transaction():
-                yield tx
-                await tx.flush()
-                if tx.outgoing:
-                    await connection.execute(SQL["add_to_outbox"], *zip(*tx.outgoing, strict=True))
+            if self.within is not None:  # nor may the server keep the locks of one whose link is dead
+                await connection.execute(SQL["limit_idling"], f"{self.within:.0f}s")
+            yield tx
+            await tx.flush()
+            if tx.outgoing:
+                await connection.execute(SQL["add_to_outbox"], *zip(*tx.outgoing, strict=True))
         if tx.outgoing:
             self.on_events()
         if any(at <= now for at in tx.reminders):

@@ -1,3 +1,7 @@
+-- name: limit_idling
+-- End this transaction, and let go of its locks, when so long nothing has come from its client.
+SELECT set_config('idle_in_transaction_session_timeout', $1, true)
+
 -- name: add_to_outbox
 -- Write a transaction's events in the order they were emitted; the sequence is drawn after the sort.
 WITH event AS MATERIALIZED (

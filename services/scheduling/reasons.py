@@ -20,7 +20,7 @@ from services.scheduling.domain import (
     visitors_at_once,
 )
 from services.scheduling.problem import Problem
-from services.scheduling.runs import days_of
+from services.scheduling.runs import days_of, recent
 from services.scheduling.sessions import Session
 
 
@@ -152,7 +152,7 @@ def calendar_reason(problem: Problem, window: DateWindow) -> Bilingual:
     days, first, last = problem.needs.days, window.first, window.last
     ar = f"لا توجد أيام عمل متتالية كافية ({days}) من {first} إلى {last}"
     en = f"There are not enough consecutive working days ({days}) from {first} to {last}"
-    causes = {cause: None for day in days_of(window) if (cause := _unusable(problem, day))}
+    causes = {cause: None for day in days_of(recent(problem, window)) if (cause := _unusable(problem, day))}
     if not causes:
         return _say(f"{ar}.", f"{en}.")
     return _say(

@@ -24,7 +24,7 @@ def runs_of_days(problem: Problem, window: DateWindow) -> tuple[Run, ...]:
     """
     needs = problem.needs
     begun = days_begun(problem)
-    days = [day for day in days_of(window) if day in begun or _is_open(problem, day)]
+    days = [day for day in days_of(recent(problem, window)) if day in begun or _is_open(problem, day)]
     runs = [tuple(days[at : at + needs.days]) for at in range(len(days) - needs.days + 1)]
     usable = [run for run in runs if not any(run[0] <= day <= run[-1] for day in needs.blackout_dates)]
     off = days_off_abroad(problem.country, usable)
@@ -54,6 +54,13 @@ def days_begun(problem: Problem) -> frozenset[date]:
     """The days on which slots of the held programme have begun."""
     begun = (slot.starts for slot in problem.held if slot.starts <= problem.now)
     return frozenset(starts.astimezone(problem.centre.zone).date() for starts in begun)
+
+
+def recent(problem: Problem, window: DateWindow) -> DateWindow:
+    """A window without most of what is past: it may begin in the year 1, and every day is looked at."""
+    today = problem.now.astimezone(problem.centre.zone).date()
+    first = max(window.first, min([window.last, today - timedelta(days=7), *days_begun(problem)]))
+    return DateWindow(first=first, last=window.last)
 
 
 def days_of(window: DateWindow) -> Iterator[date]:

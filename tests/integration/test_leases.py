@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from runtime.leases import SHARDS, shard_of
 from runtime.outbox import Relay
-from runtime.transaction import Transactions
+from runtime.transaction import Transactions, new_id
 from schemas.eventlog import OperatorActed, OperatorPeople
 from tests.conftest import OpenTransactions
 
@@ -165,3 +165,23 @@ async def test_a_relay_without_lease_publishes_nothing(
         await relay.leases.renew()
         assert await relay.publish_once(cast("asyncpg.Connection", connection))
     assert len(broker.published) == 2
+
+
+async def test_a_relay_that_is_being_renewed_holds_nobody_up_and_is_not_forgotten(
+    open_: Transactions,
+) -> None:
+    relay = Relay(open_.pool, Broker().producer("x"), 50, CollectorRegistry())
+    long_silent, dead = new_id(), new_id()
+    await open_.pool.execute(
+        "INSERT INTO relay (id, until) SELECT id, clock_timestamp() - interval '2 minutes' "
+        "FROM unnest($1::uuid[]) AS id",
+        [long_silent, dead],
+    )
+    async with open_() as tx:  # as a process does that was stopped in the middle of its renewal
+        await tx.connection.execute("SELECT FROM relay WHERE id = $1 FOR UPDATE", long_silent)
+        async with asyncio.timeout(2):
+            assert await relay.leases.renew()
+        left = {row["id"] for row in await open_.pool.fetch("SELECT id FROM relay")}
+        assert left == {relay._id, long_silent}
+    await relay.leases.renew()
+    assert await open_.pool.fetchval("SELECT count(*) FROM relay") == 1

@@ -1,5 +1,6 @@
 """What is kept how long: a replay must never reach past what the inboxes remember."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -80,6 +81,43 @@ async def test_a_partition_in_use_is_emptied_later(
         assert await tx.connection.fetchval("SELECT count(*) FROM inbox") == 1
         await sweep(tx, settings)
         assert await tx.connection.fetchval("SELECT count(*) FROM inbox") == 0
+
+
+async def test_what_becomes_unpublished_while_the_sweep_waits_for_its_lock_is_kept(
+    transactions: OpenTransactions, database: Database
+) -> None:
+    open_ = await transactions("eventlog")
+    old = id_of(timedelta(days=9))
+    admin = await asyncpg.connect(database.admin, server_settings={"search_path": "eventlog"})
+    await admin.execute(
+        "INSERT INTO outbox (slot, id, seq, topic, key, shard, type, correlation, payload, recorded_at) "
+        "VALUES ($1, $2, 1, 't', 'k', 0, 't', $2, '', 'epoch')",
+        slot(old, OUTBOX_DAYS), old,
+    )  # fmt: skip
+    settings = Settings.model_validate({"database": database.admin, "kafka": "127.0.0.1:9"})
+
+    async def swept() -> timedelta:
+        """How long after one sweep the next is due: soon when it did not get its lock."""
+        async with open_() as tx:
+            await sweep(tx, settings)
+        due: timedelta = await admin.fetchval("SELECT due_at - now() FROM timer WHERE name = 'sweep'")
+        return due
+
+    for _ in range(50):  # the lock is waited for no longer than 100 ms, which a busy machine may miss
+        async with admin.transaction():
+            await republish(admin, datetime.fromtimestamp(0, UTC))
+            sweeping = asyncio.create_task(swept())
+            async with asyncio.timeout(10):
+                while not sweeping.done() and not await open_.pool.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                ):
+                    await asyncio.sleep(0.005)
+        if await sweeping > timedelta(minutes=59):
+            break
+        await admin.execute("DELETE FROM unpublished")
+    assert await sweeping > timedelta(minutes=59), "it never got its lock"
+    assert await admin.fetchval("SELECT count(*) FROM outbox") == 1
+    await admin.close()
 
 
 async def test_what_the_outbox_keeps_is_published_again_in_its_order(

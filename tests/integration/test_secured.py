@@ -11,7 +11,7 @@ from aiosmtpd.controller import Controller
 
 from cli.target import SERVICES
 from embedded.children import free_port
-from runtime.kafka import check_login
+from runtime.connection import check_login
 from runtime.settings import KafkaSettings, load_settings
 from tests.conftest import Database, running_kafka
 from tests.integration.test_service import environment, serve, until_ready

@@ -119,6 +119,18 @@ def test_no_run_stretches_over_a_blackout_date():
     assert [(run[0].day, run[1].day) for run in runs] == [(5, 6), (6, 7), (10, 11)]
 
 
+def test_a_window_that_began_long_ago_is_looked_at_from_now_on_only(monkeypatch):
+    seen: list[date] = []
+
+    def closed(_centre: object, day: date) -> tuple[()]:
+        seen.append(day)
+        return ()
+
+    monkeypatch.setattr("services.scheduling.runs.free_intervals", closed)
+    assert runs_of_days(problem(days=1), window("0001-01-01", "2026-12-01")) == ()
+    assert len(seen) < 20
+
+
 def test_a_day_that_has_begun_is_not_usable():
     at_opening = datetime(2027, 1, 3, 5, tzinfo=UTC)
     days = window("2027-01-03", "2027-01-04")
