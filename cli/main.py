@@ -5,6 +5,7 @@ import logging
 import typer
 
 from cli import bench, client, demo, ops, serve, up
+from cli import replanning as _replanning  # noqa: F401 -- its commands join `wafd schedule`
 from cli.log import log_app
 from cli.parked import parked_app
 from cli.schedule import schedule_app

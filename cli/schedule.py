@@ -36,11 +36,6 @@ from services.scheduling.worker import offer_here
 schedule_app = typer.Typer(no_args_is_help=True, help="Programmes: what would be possible.")
 
 
-@schedule_app.callback()
-def _schedule() -> None:
-    """Have `preview` be named although it is the only command."""
-
-
 @schedule_app.command("preview")
 @command
 async def preview_programmes(

@@ -92,6 +92,14 @@ class Transaction:
         await self.connection.execute(SQL["set_timer"], name, key, at, self.correlation_id, self.causation_id)
         self.reminders.append(at)
 
+    def wake(self, name: str, key: str) -> None:
+        """Set the durable timer ``(name, key)`` to now, but only just before the commit.
+
+        For a timer that many transactions set: none holds its row while it waits for other rows.
+        """
+        self.write(SQL["set_timer"], name, key, self.now, self.correlation_id, self.causation_id)
+        self.reminders.append(self.now)
+
     async def forget(self, name: str, key: str) -> None:
         """Drop the timer ``(name, key)`` if it is set."""
         await self.connection.execute(SQL["drop_timer"], name, key)

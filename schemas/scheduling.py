@@ -148,6 +148,11 @@ class ProgrammeRevised(Programme, type="scheduling.programme.revised.v1"):
 class ProgrammeReleased(Programme, type="scheduling.programme.released.v1"):
     """The ministry accepted: the programme is firm."""
 
+    affected: tuple[Code, ...] | None = Field(
+        default=None,
+        description="Persons for whom it is news, since an earlier release was firm; none: everybody.",
+    )
+
 
 class ProgrammeCancelled(Programme, type="scheduling.programme.cancelled.v1"):
     """The programme is off; `slots` are those that are freed."""

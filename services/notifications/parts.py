@@ -51,7 +51,7 @@ def _slots_by_person(slots: Iterable[Slot]) -> dict[str, tuple[Slot, ...]]:
 
 
 def _concerned(data: ProgrammeTold, own: Iterable[str], told: Told) -> tuple[str, ...]:
-    if isinstance(data, ProgrammeRevised):
+    if isinstance(data, (ProgrammeRevised, ProgrammeReleased)) and data.affected is not None:
         return tuple(dict.fromkeys(data.affected))
     # Whoever still has a session of an earlier release in the calendar has to hear of it, too.
     return tuple(dict.fromkeys((*own, *(code for code, slots in told.items() if slots))))

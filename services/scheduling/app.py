@@ -9,12 +9,14 @@ from pathlib import Path
 
 import asyncpg
 import structlog
+from fastapi import FastAPI
 from pydantic import Field
 
 from runtime.errors import UsageError
 from runtime.service import Service
 from runtime.settings import Settings, load_settings
-from runtime.transaction import Transaction, Transactions
+from runtime.transaction import Handler, TimerHandler, Transaction, Transactions
+from schemas.event import EventData
 from schemas.scheduling import CATALOGUE_SUBJECT, CataloguePublished, SiteEntry, ThemeEntry
 from schemas.visits import (
     RequestAmended,
@@ -28,8 +30,17 @@ from services.scheduling import store
 from services.scheduling.centre import Centre
 from services.scheduling.centre_file import BadCentre, load_centre
 from services.scheduling.domain import MOST_GROUPS, visitors_at_once
-from services.scheduling.handlers import PLAN, Office
+from services.scheduling.handlers import (
+    cancel_programme,
+    release_programme,
+    take_amendment,
+    want_programme,
+)
 from services.scheduling.http import routes
+from services.scheduling.orders_http import order_routes
+from services.scheduling.planning import PLAN, Office
+from services.scheduling.review import REVIEW, review
+from services.scheduling.waiting import WAITLIST, give_back
 from services.scheduling.what_if import Previews
 from services.scheduling.worker import SolverProcess
 
@@ -73,37 +84,56 @@ def service() -> Service:
         known = await store.has_centre(connection, centre.content_hash)
         return None if known else "the Centre's master data are not loaded"
 
-    return Service(
-        name="scheduling",
-        settings=settings,
-        handlers={
-            RequestApproved: office.want_programme,
-            RequestAmended: office.take_amendment,
-            RequestDeclined: office.cancel_programme,
-            RequestWithdrawn: office.cancel_programme,
-            VisitCancelled: office.cancel_programme,
-            VisitConfirmed: office.release_programme,
-        },
-        timers={PLAN: office.propose_programme},
-        routes=partial(
-            routes,
+    def add_routes(app: FastAPI, transactions: Transactions) -> None:
+        routes(
+            app,
+            transactions,
             centre=centre,
             previews=Previews(previewer),
             seconds=settings.solver_seconds,
             body_limit=settings.body_limit,
-        ),
+        )
+        order_routes(app, transactions, office, settings.body_limit)
+
+    return Service(
+        name="scheduling",
+        settings=settings,
+        handlers=handlers(office),
+        timers=timers(office),
+        routes=add_routes,
         lifespan=lifespan,
         ready=ready,
     )
 
 
+def handlers(office: Office) -> dict[type[EventData], Handler]:
+    """What the office does when it hears of visits."""
+    return {
+        RequestApproved: want_programme,
+        RequestAmended: partial(take_amendment, office),
+        RequestDeclined: partial(cancel_programme, office),
+        RequestWithdrawn: partial(cancel_programme, office),
+        VisitCancelled: partial(cancel_programme, office),
+        VisitConfirmed: partial(release_programme, office),
+    }
+
+
+def timers(office: Office) -> dict[str, TimerHandler]:
+    """What the office does when a time has come."""
+    return {PLAN: office.propose_programme, WAITLIST: office.try_waiting, REVIEW: partial(review, office)}
+
+
 async def publish_catalogue(tx: Transaction, centre: Centre) -> None:
-    """Keep the master data and tell what can be asked for.
+    """Keep the master data, have held programmes looked over, and tell what can be asked for.
 
     Told at every start, under the same revision as long as the master data are the same: a `visits`
     whose database was rebuilt would otherwise wait for the next change.
     """
+    known = await store.has_centre(tx.connection, centre.content_hash)
     revision = await store.keep_centre(tx.connection, centre, tx.now)
+    await tx.remind(REVIEW, "", tx.now)
+    if not known:
+        give_back(tx)
     log.info("master data loaded", revision=revision, people=len(centre.people), venues=len(centre.venues))
     tx.emit(catalogue(centre, revision), subject=CATALOGUE_SUBJECT)
 

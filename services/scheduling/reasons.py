@@ -180,8 +180,8 @@ _LACKS = {
     ("lead", "any"): _say("لا يوجد مضيف متاح برتبة مناسبة", "No host of a fitting rank is free for"),
     ("venue", "tour"): _say("الموقع مغلق أو محجوز", "The site is closed or taken"),
     ("venue", "any"): _say("لا توجد قاعة متاحة", "No room is free for"),
-    ("pin", "any"): _say("تعذر إبقاء الجلسة المثبتة كما هي", "This pinned session cannot stay as it is:"),
-    ("wish", "any"): _say("تعذر التعديل المطلوب", "This session cannot be as is wanted:"),
+    ("pin", "any"): _say("تعذر إبقاء الجلسة المثبتة كما هي", "What is pinned cannot stay as it is"),
+    ("wish", "any"): _say("تعذر التعديل المطلوب", "What is wanted cannot be had"),
     ("time", "any"): _say(
         "لا يوجد وقت يتاح فيه المكان والأشخاص معا", "At no time are place and people free together for"
     ),

@@ -139,8 +139,8 @@ async def _book_all(connection: asyncpg.Connection, days: list[str]) -> None:
     for venue in CENTRE.venues:
         for day in days:
             await connection.execute(
-                "INSERT INTO booking (visit_id, release, slot_key, resource, during)"
-                " SELECT id, 1, $1, $2, tstzrange($3::timestamptz, $3::timestamptz + interval '1 day')"
+                "INSERT INTO booking (visit_id, release, slot_key, resource, during, venue)"
+                " SELECT id, 1, $1, $2, tstzrange($3::timestamptz, $3::timestamptz + interval '1 day'), $1"
                 " FROM visit",
                 f"{venue.code}-{day}",
                 f"venue:{venue.code}",

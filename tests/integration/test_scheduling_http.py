@@ -18,14 +18,15 @@ from runtime.database import migrate
 from runtime.transaction import Transactions
 from schemas.visits import RequestApproved
 from services.scheduling.explain import offers
-from services.scheduling.handlers import Office
+from services.scheduling.handlers import want_programme
 from services.scheduling.http import routes
+from services.scheduling.planning import Office
 from services.scheduling.problem import Infeasible, Problem, Solution
 from services.scheduling.what_if import NOT_LOOKED_AT, Busy, Previews, WhatIf, read_what_if
 from services.visits.clients import Role, add_client, revoke
 from services.visits.request import VisitRequest
 from tests.conftest import PASSWORD, Database, OpenTransactions
-from tests.integration.test_scheduling_programmes import InThisProcess, told
+from tests.integration.planning_desk import InThisProcess, told
 from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem
 from tests.unit.visits import make
 
@@ -65,7 +66,7 @@ class Api:
         """A visit for which scheduling holds a programme."""
         visit, office = uuid4(), Office(CENTRE, InThisProcess(), seconds=20, answer_days=7)
         async with self.transactions() as tx:
-            await office.want_programme(tx, told(RequestApproved, visit, needs=needs()))
+            await want_programme(tx, told(RequestApproved, visit, needs=needs()))
         async with self.transactions() as tx:
             await office.propose_programme(tx, str(visit))
         return visit

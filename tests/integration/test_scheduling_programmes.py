@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,9 +11,8 @@ import asyncpg
 import pytest
 
 from benchmarks.programmes.verifier import complaints
-from runtime.timers import Timers
-from runtime.transaction import Transaction, Transactions
-from schemas.event import EVENTS, Event, EventData, new_event, read_event
+from runtime.transaction import Transaction
+from schemas.event import EventData
 from schemas.scheduling import (
     CataloguePublished,
     ProgrammeCancelled,
@@ -22,7 +21,6 @@ from schemas.scheduling import (
     ProgrammeProposed,
     ProgrammeReleased,
     ProgrammeRevised,
-    Slot,
 )
 from schemas.visits import (
     RequestAmended,
@@ -34,94 +32,16 @@ from schemas.visits import (
 )
 from services.scheduling import store
 from services.scheduling.app import publish_catalogue
-from services.scheduling.calendar import Interval
+from services.scheduling.calendar import Booked, Interval
 from services.scheduling.centre import Centre
 from services.scheduling.explain import solve
-from services.scheduling.handlers import Contested, Office, _respond_by
-from services.scheduling.problem import Infeasible, Problem, Solution
+from services.scheduling.planning import Contested, Office, Task
+from services.scheduling.problem import Problem, Solution
+from services.scheduling.publishing import respond_by
 from services.scheduling.store import Visit
 from tests.conftest import OpenTransactions
+from tests.integration.planning_desk import Desk, InThisProcess, fire, propose
 from tests.unit.scheduling.factories import CENTRE, NOW, needs, problem
-
-FOCAL_POINT = {"name": {"latin": "Amal Haddad", "arabic": "أمل حداد"}, "email": "amal@mfa.example"}
-FACTS = {"reference": "V-2026-000017", "country": "QA", "ministry": "Ministry of Foreign Affairs"}
-PEOPLE = {"focal_points": [FOCAL_POINT]}
-
-
-@dataclass
-class InThisProcess:
-    """A solver that keeps what it was asked, and may let something happen meanwhile."""
-
-    asked: list[Problem] = field(default_factory=list)
-    meanwhile: list[Any] = field(default_factory=list)
-
-    async def solve(self, problem: Problem) -> Solution | Infeasible:
-        self.asked.append(problem)
-        outcome = solve(problem)
-        if self.meanwhile:
-            await self.meanwhile.pop(0)()
-        return outcome
-
-
-@dataclass
-class Desk:
-    """Scheduling at work on a database."""
-
-    transactions: Transactions
-    solver: InThisProcess
-    office: Office
-
-    async def hear(self, kind: type[EventData], visit: UUID, **data: Any) -> None:
-        event = approved(visit, **data) if kind is RequestApproved else told(kind, visit, **data)
-        handler = {
-            RequestApproved: self.office.want_programme,
-            RequestAmended: self.office.take_amendment,
-            RequestDeclined: self.office.cancel_programme,
-            RequestWithdrawn: self.office.cancel_programme,
-            VisitCancelled: self.office.cancel_programme,
-            VisitConfirmed: self.office.release_programme,
-        }[kind]
-        async with self.transactions() as tx:
-            await handler(tx, event)  # type: ignore[operator]
-
-    async def plan(self, visit: UUID) -> None:
-        async with self.transactions() as tx:
-            await self.office.propose_programme(tx, str(visit))
-
-    async def rows(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with self.transactions() as tx:
-            return await tx.connection.fetch(query, *arguments)
-
-    async def emitted(self) -> list[Any]:
-        rows = await self.rows("SELECT type, payload FROM outbox ORDER BY seq")
-        return [read_event(row["type"], row["payload"]).data for row in rows]
-
-    async def booked(self, visit: UUID) -> set[tuple[str, str]]:
-        rows = await self.rows("SELECT slot_key, resource FROM booking WHERE visit_id = $1", visit)
-        return {(row["slot_key"], row["resource"]) for row in rows}
-
-    async def timers(self) -> set[str]:
-        return {row["key"] for row in await self.rows("SELECT key FROM timer WHERE name = 'plan'")}
-
-    async def state(self, visit: UUID) -> str:
-        return str((await self.rows("SELECT state FROM visit WHERE id = $1", visit))[0]["state"])
-
-
-def told(kind: type[EventData], visit: UUID, *, reason: str = "No", **data: Any) -> Event[Any]:
-    assert kind in EVENTS.values()
-    people = PEOPLE | {"reason": reason, "subject": "A study visit"}
-    return new_event(
-        kind.model_validate(FACTS | {"revision": 1, "people": people} | data),
-        id=uuid4(),
-        time=NOW,
-        subject=str(visit),
-        correlationid=uuid4(),
-        causationid=None,
-    )
-
-
-def approved(visit: UUID, *, revision: int = 1, **changes: Any) -> Event[Any]:
-    return told(RequestApproved, visit, revision=revision, needs=needs(**changes))
 
 
 @pytest.fixture
@@ -134,12 +54,6 @@ async def desk(transactions: OpenTransactions) -> Desk:
 @pytest.fixture
 async def visit() -> UUID:
     return uuid4()
-
-
-async def propose(desk: Desk, visit: UUID, **changes: Any) -> Any:
-    await desk.hear(RequestApproved, visit, **changes)
-    await desk.plan(visit)
-    return (await desk.emitted())[-1]
 
 
 async def test_an_approved_request_is_planned_at_once(desk: Desk, visit: UUID):
@@ -265,7 +179,7 @@ async def test_a_programme_is_confirmed_once(desk: Desk, visit: UUID):
     await propose(desk, visit)
     await desk.hear(VisitConfirmed, visit, release=1)
     await desk.hear(VisitConfirmed, visit, release=2)
-    assert [type(one) for one in await desk.emitted()] == [ProgrammeProposed, ProgrammeReleased]
+    assert [one.TYPE for one in await desk.emitted()] == [ProgrammeProposed.TYPE, ProgrammeReleased.TYPE]
 
 
 async def test_an_amendment_under_approval_keeps_the_programme_and_stops_planning(desk: Desk, visit: UUID):
@@ -476,7 +390,7 @@ async def test_busy_times_are_those_of_others_within_the_span(desk: Desk, visit:
             Interval(datetime(2028, 1, 1, tzinfo=UTC), datetime(2028, 1, 2, tzinfo=UTC)),
         )
     assert mine == {}
-    assert others[f"venue:{first.place.code}"] == (around,)
+    assert others[f"venue:{first.place.code}"] == (Booked(first.starts, first.ends, first.place.code),)
     assert later == {}
 
 
@@ -520,12 +434,6 @@ async def test_an_event_that_arrives_while_a_plan_is_booked_does_not_deadlock(
     assert isinstance((await desk.emitted())[0], ProgrammeProposed)
     failed = await desk.rows("SELECT last_error FROM timer WHERE last_error IS NOT NULL")
     assert failed == []
-
-
-async def fire(desk: Desk) -> None:
-    timers = Timers(desk.transactions, {"plan": desk.office.propose_programme})
-    while await timers.fire_one():
-        pass
 
 
 WITHOUT_SHELTER = CENTRE.model_copy(
@@ -592,15 +500,15 @@ async def test_an_answer_is_due_before_the_visit_begins(desk: Desk, visit: UUID)
 async def test_an_answer_is_never_due_in_the_past(desk: Desk, visit: UUID):
     programme = await propose(desk, visit)
     over = programme.slots[-1].ends
-    assert _respond_by(over, 7, programme.slots) == over
+    assert respond_by(over, 7, programme.slots) == over
 
 
 async def test_what_a_contested_plan_told_is_taken_back(
     desk: Desk, visit: UUID, monkeypatch: pytest.MonkeyPatch
 ):
     class Hasty(Office):
-        async def _hold(self, tx: Transaction, visit: Visit, slots: tuple[Slot, ...]) -> None:
-            await super()._hold(tx, visit, slots)
+        async def _hold(self, tx: Transaction, visit: Visit, found: Solution, task: Task) -> None:
+            await super()._hold(tx, visit, found, task)
             if len(desk.solver.asked) == 1:
                 raise asyncpg.ExclusionViolationError
 

@@ -170,6 +170,13 @@ def test_a_person_whom_the_event_does_not_describe_has_a_notice_that_cannot_be_s
     assert _notices(proposed(persons=(NOORA, YUSUF)))["p-021"].unsendable
 
 
+def test_a_programme_that_is_firm_again_is_told_to_those_of_the_centre_whose_part_changed():
+    again = released().model_copy(update={"affected": ("p-007",)})
+    told = {notice.recipient.person for notice in _notices(again, EARLIER).values()} - {None}
+
+    assert told == {"p-007"}
+
+
 def test_a_released_programme_confirms_the_same_sessions_under_a_higher_sequence():
     before, after = _notices(proposed()), _notices(released(), EARLIER)
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import astuple, replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -190,6 +191,23 @@ def test_a_revision_shows_the_sessions_now_and_those_that_are_no_more():
 
     assert "You have no sessions in it any more." in rendered.text
     assert rendered.text.index("No longer yours") < rendered.text.index("11:00–12:00  Briefing referral")
+
+
+@pytest.mark.parametrize(
+    ("respond_by", "said", "unsaid"),
+    [
+        (WELCOME.starts, "Please accept it", "no answer is needed"),
+        (WELCOME.starts + timedelta(minutes=1), "no answer is needed", "Please accept it"),
+    ],
+)
+def test_a_change_of_a_visit_in_progress_asks_for_no_answer(respond_by, said, unsaid):
+    data = revised((WELCOME,), changed=("welcome",)).model_copy(update={"respond_by": respond_by})
+
+    text = _letter(data, THOMAS.email).text
+
+    assert said in text
+    assert unsaid not in text
+    assert "\n\nNew or changed:" in text
 
 
 SILENCE = "If no answer has arrived by then, this counts as consent."
