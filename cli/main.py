@@ -1,7 +1,9 @@
 """`wafd`: every command, mounted."""
 
 import logging
+import sys
 
+import structlog
 import typer
 
 from cli import bench, client, demo, ops, serve, up
@@ -35,6 +37,10 @@ app.add_typer(schemas_app, name="schemas")
 def main() -> None:
     """Run the command that the arguments name."""
     logging.getLogger().addHandler(logging.NullHandler())  # libraries say nothing beside our sentences
+    structlog.configure(  # until a service configures its own: what a command prints stands alone on stdout
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     app()
 
 

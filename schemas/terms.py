@@ -1,12 +1,13 @@
 """Terms that the events of several services share: texts, names, dates, ranks."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     EmailStr,
     Field,
     StringConstraints,
@@ -67,6 +68,16 @@ def _once(text: object, validate: ValidatorFunctionWrapHandler) -> str:
 
 
 Email = Annotated[EmailStr, WrapValidator(_once)]
+
+
+def _in_our_time(instant: datetime) -> datetime:
+    if not 2000 <= instant.year < 2100:  # noqa: PLR2004 -- arithmetic with it stays within the calendar
+        raise ValueError("the year has to be between 2000 and 2099")
+    return instant
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+"""An instant that people name: with its offset, in the years 2000 to 2099."""
 
 
 class VisitKind(StrEnum):

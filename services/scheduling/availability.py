@@ -22,7 +22,7 @@ from services.scheduling.catalogue import QUARTER
 from services.scheduling.centre import Centre, Person, Venue, Weekday
 from services.scheduling.domain import CHECK_IN, TRANSFER
 from services.scheduling.grid import Grid, quarters, starts
-from services.scheduling.narrowing import begun, pinned, wished
+from services.scheduling.narrowing import begun, history, pinned, wished
 from services.scheduling.problem import CENTRE_RESOURCE, Problem, person_resource, venue_resource
 from services.scheduling.sessions import Session
 from services.scheduling.ways import Ways
@@ -37,7 +37,7 @@ def lay_out(
     ways = Ways(problem.centre)
     look = _Look(problem, grid, ways, aside)
     choices = []
-    for session in sessions:
+    for session in (*sessions, *history(sessions, problem.held, problem.now)):
         choice = look.choice(session)
         if isinstance(choice, Blocked):
             return choice

@@ -84,7 +84,18 @@ class Blocked:
     """A session for which nothing is left on the run: no time, venue, person for a part, or interpreter."""
 
     session: Session
-    lacks: Literal["time", "venue", "lead", "interpreter", "pin", "wish"]
+    lacks: Literal[
+        "time",
+        "venue",
+        "lead",
+        "interpreter",
+        "pin",
+        "wish",
+        "grid",
+        "time_wanted",
+        "venue_wanted",
+        "person_wanted",
+    ]
 
 
 @dataclass(frozen=True)

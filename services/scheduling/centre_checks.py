@@ -27,6 +27,9 @@ Found = Iterator[tuple[Location, str]]
 LONGEST_KEY = 60
 """Letters that the key of a session may have, with the number of its group."""
 
+OPENING = ("welcome", "courtesy-call")
+ONCE = (*OPENING, "closing")
+
 _SECTIONS: Mapping[str, TypeAdapter[Any]] = {
     "catalogue": TypeAdapter(Item),
     "themes": TypeAdapter(Theme),
@@ -81,6 +84,12 @@ def _about_items(raw: Any) -> Found:
     for index, item in _sound(raw, "catalogue", _SECTIONS["catalogue"]).items():
         at: Location = ("catalogue", index)
         yield from _unknown((*at, "features"), item.features, features, "feature")
+        if item.kind in OPENING and item.after:
+            yield (*at, "after"), f"a {item.kind} comes before everything else: leave the key after out"
+        if item.kind in ONCE and item.each != "visit":
+            yield (*at, "each"), f"a {item.kind} is held once a visit: leave the key each out"
+        if "closing" in item.after:
+            yield (*at, "after"), "nothing comes after a closing"
         if "interpreter" in item.roles:
             yield (*at, "roles"), "interpreters come where they are needed: leave the role interpreter out"
         if kinds and not kinds & {*item.venues}:
@@ -124,11 +133,18 @@ def _about_outline(raw: Any, at: Location, codes: Sequence[Any]) -> Found:
             yield (*at, index), f"there is no item {code} in the catalogue"
         elif code in codes[:index]:
             yield (*at, index), f"the item {code} stands twice here"
-    kinds = {items[code].kind for code in codes if code in items}
-    for item in (items[code] for code in codes if code in items):
+    if not codes:
+        yield at, "an outline needs one item at least"
+    wanted = [items[code] for code in codes if code in items]
+    kinds, possible = {item.kind for item in wanted}, set[str]()
+    for _ in wanted:  # what comes after something possible becomes possible, turn by turn
+        possible |= {item.kind for item in wanted if not item.after or possible & {*item.after}}
+    for item in wanted:
+        first = " or ".join(item.after)
         if item.after and not kinds & {*item.after}:
-            wanted = " or ".join(item.after)
-            yield at, f"the item {item.code} comes after a {wanted}, and the outline has none"
+            yield at, f"the item {item.code} comes after a {first}, and the outline has none"
+        elif item.after and not possible & {*item.after}:
+            yield at, f"the item {item.code} comes after a {first} that itself comes after it"
 
 
 def _about_travel(raw: Any) -> Found:

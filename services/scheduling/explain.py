@@ -18,6 +18,7 @@ from services.scheduling.reasons import (
     partly_looked_at,
     standing_faults,
     too_much,
+    unknown_wishes,
 )
 from services.scheduling.runs import Run, days_begun, runs_near, runs_of_days
 from services.scheduling.sessions import Session, sessions_wanted
@@ -33,6 +34,8 @@ def solve(problem: Problem, clock: Clock = time.monotonic) -> Solution | Infeasi
     Takes at most about one and a half times ``problem.seconds`` on ``clock``. The search may use
     ``problem.seconds`` of them; the reasons and each kind of alternative share what is left.
     """
+    if reasons := unknown_wishes(problem):
+        return Infeasible(reasons, ())
     budget = Budget.of(WHOLE_ANSWER * problem.seconds, clock)
     faults = standing_faults(problem.needs, problem.centre)
     if faults:

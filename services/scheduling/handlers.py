@@ -18,6 +18,7 @@ from services.scheduling import store
 from services.scheduling.planning import PLAN, Office
 from services.scheduling.publishing import call_off, make_firm
 from services.scheduling.review import replan_if_needed
+from services.scheduling.waiting import try_on
 
 log = structlog.get_logger()
 
@@ -51,6 +52,8 @@ async def take_amendment(office: Office, tx: Transaction, event: Event[RequestAm
     amended = await store.take_amendment(tx.connection, visit, data, tx.now)
     if amended is not None:  # a plan that is just being made is made again
         await replan_if_needed(office, tx, amended)
+        if amended.waits:
+            try_on(tx)
 
 
 async def cancel_programme(

@@ -2,12 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from schemas.scheduling import Slot
 from services.scheduling.candidates import Blocked, Choice, Option, union
 from services.scheduling.grid import Grid
 from services.scheduling.problem import Wish
 from services.scheduling.sessions import Part, Session
+
+
+def history(sessions: Sequence[Session], held: Sequence[Slot], now: datetime) -> tuple[Session, ...]:
+    """What has begun and would not be wanted any more: it takes its time and people all the same.
+
+    As the groups may be others by now, it concerns the whole delegation.
+    """
+    wanted = {session.key for session in sessions}
+    gone = [slot for slot in held if slot.starts <= now and slot.key not in wanted]
+    return tuple(
+        Session(
+            key=slot.key,
+            kind=slot.kind,
+            title=slot.title,
+            minutes=0,
+            venues=(slot.place.code,),
+            parts=(),
+            interpreters={},
+            teams=1,
+            size=1,
+        )
+        for slot in gone
+    )
 
 
 def begun(session: Session, slot: Slot, grid: Grid) -> Choice:
@@ -53,9 +77,15 @@ def wished(choice: Choice, wish: Wish, held: Sequence[Slot], grid: Grid) -> Choi
     starts, venues = choice.starts, choice.venues
     if wish.starts is not None:
         at = grid.quarter(wish.starts)
-        starts &= 1 << at if at >= 0 and grid.instant(at) == wish.starts else 0
+        if grid.instant(at) != wish.starts:
+            return Blocked(choice.session, "grid")
+        starts &= 1 << at if at >= 0 else 0
+        if not starts:
+            return Blocked(choice.session, "time_wanted")
     if wish.venue is not None:
         venues = tuple(one for one in venues if one.code == wish.venue)
+        if not venues:
+            return Blocked(choice.session, "venue_wanted")
     parts, must = choice.parts, None
     interpreters = tuple(one for one in choice.interpreters if one.code != wish.instead_of)
     if wish.person is not None:
@@ -68,7 +98,7 @@ def wished(choice: Choice, wish: Wish, held: Sequence[Slot], grid: Grid) -> Choi
         )
         able = parts[number] if number is not None else interpreters if role in {None, "interpreter"} else ()
         if wish.person not in {one.code for one in able}:
-            return Blocked(choice.session, "wish")
+            return Blocked(choice.session, "person_wanted")
     possible = starts & union(venues)
     for options in parts:
         possible &= union(options)

@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from schemas.scheduling import Score, Slot
-from schemas.terms import Code, Country, Line, Text
+from schemas.terms import Code, Country, Instant, Line, Text
 from services.scheduling.disruptions import Block
 from services.scheduling.releases import Kind, Release, difference
 from services.scheduling.waitlist import Waiting
@@ -18,8 +18,8 @@ class BlockOrder(BaseModel):
     """Take something out of use for a span of time."""
 
     resource: str = Field(examples=["person:host-01", "venue:hall", "centre"], max_length=200)
-    starts: AwareDatetime
-    ends: AwareDatetime
+    starts: Instant
+    ends: Instant
     reason: Text = Field(description="In free words, which may name people.")
 
 
@@ -76,7 +76,7 @@ class MoveOrder(BaseModel):
 
     release: int = Field(ge=1, description="The release that you saw.")
     key: Code
-    starts: AwareDatetime | None = None
+    starts: Instant | None = None
     venue: Code | None = None
     person: Code | None = None
     instead_of: Code | None = Field(default=None, description="Whom the person is to replace.")

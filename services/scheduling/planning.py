@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from uuid import UUID
 
@@ -36,6 +36,10 @@ row, too, before the timer is dropped, and the other order would be a deadlock.
 
 ATTEMPTS = 4
 """How often a plan is made when others book first or the visit changes; then the timer tries later."""
+
+
+FAULTS = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+"""What a defect of the planner raises, other than an outage or contention, which time mends."""
 
 
 class Solver(Protocol):
@@ -97,7 +101,11 @@ class Office:
         if chosen is None:
             return
         task = Task(lambda visit: visit.waits, _go_on_waiting, "something was given back")
-        await self.settle(tx, chosen.id, task)
+        try:
+            await self.settle(tx, chosen.id, task)
+        except FAULTS:  # of this visit: those behind it must not wait for its repair
+            log.exception("waiting visit cannot be planned", visit=str(chosen.id))
+            await set_tried(tx.connection, chosen.id, known)
         try_on(tx)
 
     async def settle(self, tx: Transaction, id: UUID, task: Task) -> None:
@@ -108,7 +116,11 @@ class Office:
             visit = await store.read_visit(tx.connection, id)
             if visit is None or not task.concerns(visit):
                 return
-            outcome = await self.solver.solve(await self._problem(tx, visit, task.wishes))
+            problem = await self._problem(tx, visit, task.wishes)
+            outcome = await self.solver.solve(problem)
+            if isinstance(outcome, Infeasible) and problem.pinned and not task.wishes:
+                # Better a programme with fewer pins than none; an officer's move breaks no pin.
+                outcome = await self.solver.solve(replace(problem, pinned=frozenset()))
             if await self._is_settled(tx, visit, outcome, task, known):
                 return
             if self.clock() - begun >= self.seconds:  # a transaction must not stay open for long

@@ -21,7 +21,7 @@ from services.scheduling.domain import (
 )
 from services.scheduling.problem import Problem
 from services.scheduling.runs import days_of, recent
-from services.scheduling.sessions import Session
+from services.scheduling.sessions import Session, sessions_wanted
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,25 @@ def _no_interpreter(ar: str, en: str, needs: Needs) -> Bilingual:
     )
 
 
+def unknown_wishes(problem: Problem) -> tuple[Bilingual, ...]:
+    """Wishes for sessions that the visit would not have any more, whatever the days."""
+    if not problem.wishes:
+        return ()
+    held = sorted({slot.starts.astimezone(problem.centre.zone).date() for slot in problem.held})
+    days = (*held, *(held or [problem.needs.windows[0].first])[-1:] * problem.needs.days)[
+        : problem.needs.days
+    ]
+    keys = {session.key for session in sessions_wanted(problem.needs, problem.centre, days)}
+    return tuple(
+        _say(
+            f"لم تعد الجلسة {wish.key} جزءا من البرنامج.",
+            f"The session {wish.key} is no part of this visit's programme any more.",
+        )
+        for wish in problem.wishes
+        if wish.key not in keys
+    )
+
+
 def calendar_reason(problem: Problem, window: DateWindow) -> Bilingual:
     """Why a window holds no run of enough working days still to come: what closes its days, by name."""
     days, first, last = problem.needs.days, window.first, window.last
@@ -181,6 +200,20 @@ _LACKS = {
     ("venue", "tour"): _say("الموقع مغلق أو محجوز", "The site is closed or taken"),
     ("venue", "any"): _say("لا توجد قاعة متاحة", "No room is free for"),
     ("pin", "any"): _say("تعذر إبقاء الجلسة المثبتة كما هي", "What is pinned cannot stay as it is"),
+    ("grid", "any"): _say(
+        "تبدأ الجلسات عند ربع ساعة كامل", "Sessions begin on a quarter of an hour, which was not wanted for"
+    ),
+    ("time_wanted", "any"): _say(
+        "الوقت المطلوب خارج أوقات العمل أو لا يتاح فيه المكان والأشخاص",
+        "The time wanted is outside the working hours or days, or place and people are not free then, for",
+    ),
+    ("venue_wanted", "any"): _say(
+        "المكان المطلوب غير مناسب أو غير متاح", "The venue wanted does not suit, or is not free for"
+    ),
+    ("person_wanted", "any"): _say(
+        "الشخص المطلوب لا يصلح لهذا الدور أو غير متاح",
+        "The person wanted cannot have this part, or is not free for",
+    ),
     ("wish", "any"): _say("تعذر التعديل المطلوب", "What is wanted cannot be had"),
     ("time", "any"): _say(
         "لا يوجد وقت يتاح فيه المكان والأشخاص معا", "At no time are place and people free together for"

@@ -28,7 +28,7 @@ def state_rules(model: Model) -> None:
 def one_place_at_a_time(model: Model) -> None:
     """Whoever of the delegation is in two sessions is in one after the other, with time for the way."""
     for first, second in combinations(model.sessions, 2):
-        if first.session.meets(second.session):
+        if first.session.meets(second.session) and not (first.choice.fixed and second.choice.fixed):
             one, other = in_order(model, first, second)
             model.cp.add_bool_or(one, other)
 
@@ -36,7 +36,7 @@ def one_place_at_a_time(model: Model) -> None:
 def groups_share_nothing_at_one_time(model: Model) -> None:
     """Two groups of a split delegation that are apart at one time have different people and places."""
     for first, second in combinations(model.sessions, 2):
-        if first.session.meets(second.session):
+        if first.session.meets(second.session) or (first.choice.fixed and second.choice.fixed):
             continue
         shared = [
             (first.venues[code], second.venues[code]) for code in first.venues.keys() & second.venues.keys()
@@ -57,6 +57,8 @@ def welcome_first_and_closing_last(model: Model) -> None:
     """A welcome, then a courtesy call, are before everything else, and a closing after it."""
     for item in model.sessions:
         for other in model.sessions:
+            if item.choice.fixed and other.choice.fixed:
+                continue
             if item.session.stage < other.session.stage and item.session.meets(other.session):
                 model.cp.add(_before(model, item, other) == 1)
 

@@ -46,7 +46,7 @@ class Session:
     """
 
     key: str
-    kind: Kind
+    kind: str
     title: Bilingual
     minutes: int
     venues: tuple[str, ...]

@@ -136,16 +136,10 @@ def place(problem: Problem, sessions: tuple[Session, ...], days: Run, budget: Bu
     if chosen is None:
         return None
     themes = tuple(dict.fromkeys(one.theme for one in sessions if one.theme))
-    slots = (*_begun_and_unwanted(problem, sessions), *(slot_of(problem, desk, one) for one in chosen))
+    slots = tuple(slot_of(problem, desk, one) for one in chosen)
     return Solution(
         tuple(sorted(slots, key=lambda slot: slot.starts)), days, themes, score(problem, desk, chosen)
     )
-
-
-def _begun_and_unwanted(problem: Problem, sessions: tuple[Session, ...]) -> tuple[Slot, ...]:
-    """What took place and would not be wanted any more stays in the programme."""
-    wanted = {session.key for session in sessions}
-    return tuple(slot for slot in problem.held if slot.starts <= problem.now and slot.key not in wanted)
 
 
 def _best(problem: Problem, desk: Desk, budget: Budget) -> tuple[Placed, ...] | None:

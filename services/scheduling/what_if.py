@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic_core import from_json, to_json
 
 from runtime.bodies import MalformedJson, Problem, Refused, read_body
 from schemas.event import Frozen
-from schemas.terms import Code, Country, DateWindow, LanguageTag, Rank, VisitKind
+from schemas.terms import Code, Country, DateWindow, Instant, LanguageTag, Rank, VisitKind
 from schemas.visits import Needs
 from services.scheduling import problem as planning
 from services.scheduling.problem import Infeasible, Solution
@@ -41,7 +41,7 @@ class Attending(Frozen):
 class Leg(Frozen):
     """An arrival or a departure."""
 
-    at: AwareDatetime = Field(description="The instant, with its offset.")
+    at: Instant = Field(description="The instant, with its offset.")
 
 
 class Travelling(Frozen):

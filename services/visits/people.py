@@ -4,10 +4,10 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from schemas.event import Frozen
-from schemas.terms import Country, LanguageTag, Line, PersonName, Rank, Text
+from schemas.terms import Country, Instant, LanguageTag, Line, PersonName, Rank, Text
 
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9 ()-]{5,30}$")]
 
@@ -61,9 +61,7 @@ class EmergencyContact(Frozen):
 class Leg(Frozen):
     """An arrival in, or a departure from, the host country."""
 
-    at: AwareDatetime = Field(
-        description="The instant, with its offset.", examples=["2027-02-14T08:05:00+03:00"]
-    )
+    at: Instant = Field(description="The instant, with its offset.", examples=["2027-02-14T08:05:00+03:00"])
     flight: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2}[0-9]{1,4}$")] | None = Field(
         default=None, examples=["GF0535"]
     )

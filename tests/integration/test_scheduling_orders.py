@@ -119,6 +119,22 @@ async def test_wrong_fields_of_an_order_are_named(orders: Orders) -> None:
     assert (await orders.ask("POST", "/blocks", backwards)).status_code == 422
 
 
+@pytest.mark.parametrize(
+    "span",
+    [
+        {"starts": "0001-01-01T00:00:00Z"},
+        {"ends": "9999-12-31T23:59:59.999999Z"},
+        {"ends": "9999-12-31T23:59:59-14:00"},
+        {"starts": "0001-01-01T00:00:00+14:00"},
+    ],
+    ids=str,
+)
+async def test_a_block_is_in_our_time(orders: Orders, span: dict[str, str]) -> None:
+    refused = await orders.ask("POST", "/blocks", JANUARY | {"resource": "venue:hall"} | span)
+    assert refused.status_code == 422
+    assert "between 2000 and 2099" in refused.text
+
+
 async def test_a_slot_is_pinned_moved_and_unpinned(orders: Orders, visit: UUID) -> None:
     at = f"/programmes/{visit}"
     pinned = await orders.ask("POST", f"{at}/pins", {"release": 2, "keys": ["closing"]})

@@ -25,7 +25,7 @@ from services.scheduling.calendar import Interval
 from services.scheduling.centre import Centre
 from services.scheduling.disruptions import Block
 from services.scheduling.planning import Office
-from services.scheduling.problem import Wish
+from services.scheduling.problem import Problem, Wish
 from services.scheduling.releases import Release
 from services.scheduling.waiting import waiting_list
 from tests.conftest import OpenTransactions
@@ -596,3 +596,46 @@ async def test_busy_times_include_blocks(desk: Desk):
     assert busy == {"person:host-01": (Interval(at(3, 8), at(3, 9)),)}
     assert {type(span) for spans in busy.values() for span in spans} == {Interval}
     assert busy["person:host-01"][0].start.tzinfo == UTC
+
+
+async def test_pins_give_way_when_there_would_be_no_programme_with_them(desk: Desk, visit: UUID):
+    first = await firm(desk, visit)
+    pinned, release = first.slots[0].key, (await desk.kept(visit)).release
+    async with desk.transactions() as tx:
+        await orders.pin(tx, visit, release, frozenset({pinned}), "officer")
+    day = first.slots[-1].starts.astimezone(CENTRE.zone)
+    begins = day.replace(hour=0, minute=0).astimezone(UTC)
+    await block(desk, "centre", Interval(begins, begins + timedelta(days=1)))
+    await fire(desk)
+    revised = (await told(desk))[-1]
+    assert isinstance(revised, ProgrammeRevised)
+    assert all(slot.starts.astimezone(CENTRE.zone).date() != day.date() for slot in revised.slots)
+
+
+async def test_a_waiting_visit_is_tried_again_when_it_is_amended(desk: Desk, visit: UUID):
+    windows = [{"first": "2027-01-03", "last": "2027-01-04"}]
+    await propose(desk, visit, windows=windows, arrives="2027-01-04T09:00:00Z")
+    assert await desk.state(visit) == "infeasible"
+    sooner = needs(windows=windows, arrives="2027-01-02T09:00:00Z")
+    await desk.hear(
+        RequestAmended, visit, revision=2, needs=sooner, changed=("/logistics",), needs_approval=False
+    )
+    await fire(desk)
+    assert await desk.state(visit) == "proposed"
+
+
+async def test_a_waiting_visit_that_cannot_be_planned_keeps_nobody_waiting(desk: Desk, monkeypatch):
+    added, (routine, saudi, urgent) = await fill(desk)
+    solved = desk.solver.solve
+
+    async def stumble(problem: Problem) -> object:
+        if problem.needs.urgency == "urgent":
+            raise OverflowError("date value out of range")
+        return await solved(problem)
+
+    monkeypatch.setattr(desk.solver, "solve", stumble)
+    await lift(desk, added)
+    await fire(later(desk, NOW + timedelta(hours=1)))
+    assert await desk.state(urgent) == "infeasible"
+    assert await desk.state(saudi) == "proposed"
+    assert routine

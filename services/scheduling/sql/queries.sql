@@ -43,10 +43,10 @@ SET latest_revision = $2, ministry = $3, people = people || $4::jsonb, changed_a
 WHERE id = $1 AND latest_revision <= $2
 
 -- name: take_amendment
--- An amendment that needs no approval holds at once.
+-- An amendment that needs no approval holds at once; a waiting visit is tried again with it.
 UPDATE visit
 SET revision = $2, latest_revision = $2, needs = $3, people = people || $4::jsonb, changed_at = $5,
-    ministry = $6
+    ministry = $6, tried = least(tried, (SELECT number - 1 FROM giving_back))
 WHERE id = $1 AND revision < $2 AND latest_revision <= $2
 RETURNING *
 

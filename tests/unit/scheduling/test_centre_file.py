@@ -50,7 +50,7 @@ def test_the_example_is_a_whole_centre():
         ("code: meeting-room-2", "code: meeting-room-1", "meeting-room-1 is already taken in venues"),
         ("gender: male", "gendre: male", "people.0.gendre: this key is not known"),
         ("gender: male", "gender: unknown", "people.0.gender: Input should be 'female' or 'male'"),
-        ("end: 15:00", "end: 15:10", "is not a local time of day on a quarter of an hour"),
+        ("end: 15:30", "end: 15:40", "is not a local time of day on a quarter of an hour"),
         ("email: host-01@centre.example", "email: host-01", "people.0.email: value is not a valid email"),
         ("weekend: [friday,", "weekend: [freitag,", "week.weekend.0"),
         ("minutes: 90", "minutes: 105", "themes.0.minutes: Input should be less than or equal to 90"),
@@ -177,3 +177,30 @@ def test_codes_too_long_for_the_key_of_a_session_are_told(tmp_path: Path):
     assert any(
         "has over 60 letters: shorten one of them" in reason for _, reason in faults_of(tmp_path, text)
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("  expert: [welcome, bilateral, tour, lunch, closing]", "  expert: []", "needs one item at least"),
+        (
+            "    title: {ar: استقبال الوفد,",
+            "    after: [tour]\n    title: {ar: استقبال الوفد,",
+            "comes before everything",
+        ),
+        (
+            "    title: {ar: استقبال الوفد,",
+            "    each: day\n    title: {ar: استقبال الوفد,",
+            "is held once a visit",
+        ),
+        ("    each: site\n", "    each: site\n    after: [closing]\n", "nothing comes after a closing"),
+        (
+            "    each: site\n",
+            "    each: site\n    after: [tour]\n",
+            "comes after a tour that itself comes after it",
+        ),
+    ],
+)
+def test_items_that_could_never_be_held_are_told(tmp_path: Path, old: str, new: str, reason: str):
+    text, _ = changed(old, new)
+    assert any(reason in told for _, told in faults_of(tmp_path, text))

@@ -1,4 +1,4 @@
-"""The examples have their programmes whenever they are run: in Ramadan, around feasts, in winter and summer."""
+"""The examples have their programmes whenever they are run: in Ramadan, around feasts, in winter."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta

@@ -152,3 +152,38 @@ def test_a_late_flight_moves_the_beginning_and_keeps_the_rest():
     slots = {slot.key: slot for slot in after.slots}
     kept = [key for key, slot in SLOTS.items() if slot.starts.day > 3 and same(slots[key], slot)]
     assert len(kept) >= sum(slot.starts.day > 3 for slot in HELD.slots) - 1
+
+
+def test_what_has_begun_and_is_no_longer_wanted_takes_its_time_and_people_all_the_same():
+    held = programme(problem(days=3, size=20, themes=THEMES[:3]))
+    running = next(slot for slot in held.slots if slot.group == 1)
+    fewer = problem(days=3, size=6, themes=THEMES[:3])
+    asked = replace(fewer, held=held.slots, now=running.starts + timedelta(minutes=5))
+    after = programme(asked)
+    assert running in after.slots
+    for slot in after.slots:
+        if slot.key != running.key and slot.starts > asked.now:
+            assert slot.starts >= running.ends
+
+
+def test_a_wish_for_a_session_that_is_no_more_is_told():
+    outcome = solve(replace(ASKED, held=HELD.slots, wishes=(Wish("briefing-alchemy", venue="hall"),)))
+    assert isinstance(outcome, Infeasible)
+    assert (
+        outcome.reasons[0].en == "The session briefing-alchemy is no part of this visit's programme any more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        (Wish("welcome", starts=datetime(2027, 1, 3, 5, 7, tzinfo=UTC)), "begin on a quarter of an hour"),
+        (Wish("welcome", starts=datetime(2027, 1, 3, 1, 0, tzinfo=UTC)), "outside the working hours"),
+        (Wish("welcome", venue="shelter"), "The venue wanted does not suit"),
+        (Wish("welcome", person="escort-02"), "The person wanted cannot have this part"),
+    ],
+)
+def test_a_refused_wish_says_what_is_wrong_with_it(wish: Wish, reason: str):
+    outcome = solve(replace(ASKED, held=HELD.slots, wishes=(wish,)))
+    assert isinstance(outcome, Infeasible)
+    assert reason in outcome.reasons[0].en
