@@ -1,5 +1,6 @@
 """Consumption against a real database: each event once, a key in order, poison parked."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
