@@ -71,9 +71,18 @@ async def borrowed(pool: asyncpg.Pool, within: float | None = None) -> AsyncIter
 @asynccontextmanager
 async def transaction(pool: asyncpg.Pool, within: float | None = None) -> AsyncIterator[asyncpg.Connection]:
     """Open a transaction on a connection that is `borrowed`; it commits unless an exception leaves it."""
-    async with borrowed(pool, within) as connection, connection.transaction():
-        with dropped_when_late(connection):
-            yield connection
+    async with borrowed(pool, within) as connection:
+        begun = connection.transaction()
+        await begun.start()
+        try:
+            with dropped_when_late(connection):
+                yield connection
+        except BaseException:
+            # On a dropped connection it would raise, and a cancellation would pass for an outage.
+            if not connection.is_closed():
+                await begun.rollback()
+            raise
+        await begun.commit()
 
 
 @contextmanager

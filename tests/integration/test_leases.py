@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from runtime.database import transaction
 from runtime.leases import SHARDS, shard_of
 from runtime.outbox import Relay
 from runtime.transaction import Transactions, new_id
@@ -188,3 +189,19 @@ async def test_a_relay_that_is_being_renewed_holds_nobody_up_and_is_not_forgotte
         assert left == {relay._id, long_silent}
     await relay.leases.renew()
     assert await open_.pool.fetchval("SELECT count(*) FROM relay") == 1
+
+
+async def test_whoever_is_ended_in_a_transaction_ends_and_does_not_see_an_outage(
+    transactions: OpenTransactions,
+) -> None:
+    open_ = await transactions("eventlog")
+
+    async def work() -> None:
+        async with transaction(open_.pool, 30) as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0.2)
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(working, 30)
