@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -78,8 +78,7 @@ async def transaction(pool: asyncpg.Pool, within: float | None = None) -> AsyncI
             with dropped_when_late(connection):
                 yield connection
         except BaseException:
-            # On a dropped connection it would raise, and a cancellation would pass for an outage.
-            if not connection.is_closed():
+            with suppress(asyncpg.InterfaceError):  # dropped: a cancellation must not pass for an outage
                 await begun.rollback()
             raise
         await begun.commit()
