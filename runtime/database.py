@@ -71,17 +71,20 @@ async def borrowed(pool: asyncpg.Pool, within: float | None = None) -> AsyncIter
 @asynccontextmanager
 async def transaction(pool: asyncpg.Pool, within: float | None = None) -> AsyncIterator[asyncpg.Connection]:
     """Open a transaction on a connection that is `borrowed`; it commits unless an exception leaves it."""
+    ended: BaseException | None = None
     async with borrowed(pool, within) as connection:
-        begun = connection.transaction()
-        await begun.start()
         try:
-            with dropped_when_late(connection):
-                yield connection
-        except BaseException:
-            with suppress(asyncpg.InterfaceError):  # dropped: a cancellation must not pass for an outage
-                await begun.rollback()
-            raise
-        await begun.commit()
+            async with connection.transaction():
+                try:
+                    with dropped_when_late(connection):
+                        yield connection
+                except (TimeoutError, asyncio.CancelledError) as late:
+                    ended = late
+                    raise
+        except asyncpg.InterfaceError:
+            if ended is None:
+                raise
+            raise ended from None  # it was dropped: a cancellation must not pass for an outage
 
 
 @contextmanager
