@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +18,7 @@ from cli.target import admin_dsn, command, connect, operator
 from runtime.errors import OperationError, UsageError
 from runtime.operations import operating
 from runtime.transaction import Transaction
+from schemas.terms import Instant
 from services.scheduling import archive, blocking, orders, store
 from services.scheduling.calendar import Interval, local
 from services.scheduling.centre import Centre
@@ -33,6 +34,7 @@ VisitName = Annotated[str, typer.Argument(metavar="VISIT", help="Its reference o
 SlotKeys = Annotated[list[str], typer.Argument(metavar="KEY…", help="Keys of its slots.")]
 SeenRelease = Annotated[int, typer.Option("--release", min=1, help="The release that you saw.")]
 Why = Annotated[str, typer.Option(help="Why; kept, and it may name people.")]
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 OnDay = "an ISO 8601 date, or a time that is the Centre's unless it names its zone"
 
 
@@ -220,12 +222,13 @@ def _instant(centre: Centre, text: str, *, end: bool = False) -> datetime:
     """Read a date, which is its beginning or ``end``, or a time; without a zone it is the Centre's."""
     try:
         if len(text) == len("2027-01-03"):
-            day = date.fromisoformat(text) + timedelta(days=1 if end else 0)
-            return local(centre, day, time())
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is no time: write {OnDay}") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=centre.zone)).astimezone(UTC)
+            moment = local(centre, date.fromisoformat(text) + timedelta(days=1 if end else 0), time())
+        else:
+            moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=centre.zone)
+        return _INSTANT.validate_python(aware).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no time of our days: write {OnDay}") from None
 
 
 def _tell_pins(visit: str, pinned: frozenset[str], *, as_json: bool) -> None:

@@ -33,7 +33,9 @@ from services.scheduling.what_if import WhatIf, needs_of, read_what_if
 from services.scheduling.words import clock, headline, said, weekday, word
 from services.scheduling.worker import offer_here
 
-schedule_app = typer.Typer(no_args_is_help=True, help="Programmes: what would be possible.")
+schedule_app = typer.Typer(
+    no_args_is_help=True, help="Programmes: what would be possible, and what officers change."
+)
 
 
 @schedule_app.command("preview")
@@ -63,6 +65,8 @@ async def preview_programmes(
     else:
         _print(shown, drawn, language)
     if not drawn:
+        if unwritten := [str(path) for path in (html, image) if path]:
+            print(f"nothing to draw: {', '.join(unwritten)} was not written", file=sys.stderr)
         raise typer.Exit(1)
 
 

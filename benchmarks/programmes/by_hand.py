@@ -7,7 +7,7 @@ from services.scheduling.candidates import Blocked
 from services.scheduling.goals import score
 from services.scheduling.greedy import greedy
 from services.scheduling.problem import Problem, Solution
-from services.scheduling.programme import slot_of
+from services.scheduling.programme import slots_of
 from services.scheduling.runs import Run, runs_of_days
 from services.scheduling.sessions import sessions_wanted
 from services.scheduling.solver import looked_at, versions
@@ -20,9 +20,8 @@ def by_hand(problem: Problem) -> Solution | None:
             desk = lay_out(problem, sessions, days)
             placed = None if isinstance(desk, Blocked) else greedy(problem, desk)
             if placed and not isinstance(desk, Blocked):
-                slots = tuple(slot_of(problem, desk, one) for one in placed)
                 themes = tuple(dict.fromkeys(one.theme for one in sessions if one.theme))
-                return Solution(slots, days, themes, score(problem, desk, placed))
+                return Solution(slots_of(problem, desk, placed), days, themes, score(problem, desk, placed))
     return None
 
 

@@ -123,39 +123,39 @@ def _causes(problem: Problem, sessions: tuple[Session, ...], days: Run) -> Itera
             yield Cause(Rule.ORDER, session.key)
     yield from (Cause(Rule.PIN, slot.key) for slot in problem.held if slot.key in problem.pinned)
     yield from (Cause(Rule.WISH, wish.key) for wish in problem.wishes)
-    yield from _of_venues(problem, sessions, days)
-    yield from _of_people(problem, sessions, days)
+    grid = Grid.over(problem.centre, days, problem.now)
+    yield from _of_venues(problem, sessions, grid)
+    yield from _of_people(problem, sessions, grid)
 
 
-def _of_venues(problem: Problem, sessions: tuple[Session, ...], days: Run) -> Iterator[Cause]:
+def _of_venues(problem: Problem, sessions: tuple[Session, ...], grid: Grid) -> Iterator[Cause]:
     for code in {code for session in sessions for code in session.venues}:
         resource, venue = venue_resource(code), problem.centre.venue(code)
-        yield from _taken(problem, resource, days)
+        yield from _taken(problem, resource, grid)
         closed = venue and (venue.closures or (venue.site and venue.site.blackout_hours))
         if closed:
             yield Cause(Rule.SITE_HOURS, resource)
 
 
-def _of_people(problem: Problem, sessions: tuple[Session, ...], days: Run) -> Iterator[Cause]:
+def _of_people(problem: Problem, sessions: tuple[Session, ...], grid: Grid) -> Iterator[Cause]:
     helpers = {code for session in sessions for codes in session.interpreters.values() for code in codes}
     leads = {code for session in sessions for part in session.parts for code in part.people}
     for code in leads | helpers:
         resource, person = person_resource(code), problem.centre.person(code)
-        yield from _taken(problem, resource, days)
+        yield from _taken(problem, resource, grid)
         yield Cause(Rule.DAILY_LIMIT, resource)
         if code in helpers:
             yield Cause(Rule.SPELL, resource)
         away = person and (
-            any(span.first <= day <= span.last for span in person.absences for day in days)
-            or any(Weekday.of(day) in person.days_off for day in days)
-            or any(person.country and is_holiday_in(person.country, day) for day in days)
+            any(span.first <= day <= span.last for span in person.absences for day in grid.days)
+            or any(Weekday.of(day) in person.days_off for day in grid.days)
+            or any(person.country and is_holiday_in(person.country, day) for day in grid.days)
         )
         if away:
             yield Cause(Rule.ABSENCE, resource)
 
 
-def _taken(problem: Problem, resource: str, days: Run) -> Iterator[Cause]:
-    grid = Grid.over(problem.centre, days, problem.now)
+def _taken(problem: Problem, resource: str, grid: Grid) -> Iterator[Cause]:
     touching = [span for span in problem.busy.get(resource, ()) if grid.mask((span,))]
     if any(isinstance(span, Booked) for span in touching):
         yield Cause(Rule.TAKEN, resource)

@@ -7,7 +7,14 @@ from services.scheduling.goals import Placed, Prices
 from services.scheduling.problem import Problem
 
 
-def slot_of(problem: Problem, desk: Desk, one: Placed) -> Slot:
+def slots_of(problem: Problem, desk: Desk, programme: tuple[Placed, ...]) -> tuple[Slot, ...]:
+    """The slots of a programme, in the order of time."""
+    prices = Prices(problem, desk)
+    slots = (_slot_of(problem, desk, prices, one) for one in programme)
+    return tuple(sorted(slots, key=lambda slot: slot.starts))
+
+
+def _slot_of(problem: Problem, desk: Desk, prices: Prices, one: Placed) -> Slot:
     """The slot of one placed session; one that has begun or is pinned stays as it was held."""
     choice = next(choice for choice in desk.choices if choice.session is one.session)
     if choice.fixed:
@@ -27,28 +34,32 @@ def slot_of(problem: Problem, desk: Desk, one: Placed) -> Slot:
         assignments=tuple(Assignment(person=code, role=role) for code, role in parts),
         group=session.group,
         group_size=session.size if session.group else None,
-        why=_why(problem, desk, choice, one),
+        why=_why(desk, prices, choice, one),
     )
 
 
-def _why(problem: Problem, desk: Desk, choice: Choice, one: Placed) -> tuple[Bilingual, ...]:
+def _why(desk: Desk, prices: Prices, choice: Choice, one: Placed) -> tuple[Bilingual, ...]:
     """Why this time, place and people, as far as the alternatives show it; names nobody."""
-    prices = Prices(problem, desk)
     people = tuple(_why_person(desk, prices, choice, number, one) for number in range(len(one.people)))
     interpreted = (_why_interpreters(choice),) if one.interpreters else ()
-    return (_why_then(prices, choice, one), _why_there(choice, one), *people, *interpreted)
+    return (_why_then(desk, prices, choice, one), _why_there(choice, one), *people, *interpreted)
 
 
-def _why_then(prices: Prices, choice: Choice, one: Placed) -> Bilingual:
+def _why_then(desk: Desk, prices: Prices, choice: Choice, one: Placed) -> Bilingual:
     day = prices.day_of(one.start)
+    earlier = choice.starts & desk.grid.day_mask(desk.grid.days[day]) & ((1 << one.start) - 1)
     if choice.session.within:
         return _say("في وقته المعتاد من اليوم.", "At its usual time of the day.")
     if one.start == prices.opening(day):
         return _say("عند بدء الدوام.", "When the working day begins.")
-    waiting = f"{(one.start - prices.opening(day)) * 15}"
+    if not earlier:
+        return _say(
+            "أول وقت من ذلك اليوم يتاح فيه المكان والأشخاص.",
+            "The earliest on that day that place and people are free.",
+        )
     return _say(
-        f"بعد {waiting} دقيقة من بدء الدوام، بعد ما يسبقه من الجلسات.",
-        f"{waiting} minutes into the working day, after the sessions before it.",
+        "من الأوقات المتاحة في ذلك اليوم، بما يلائم الجلسات الأخرى.",
+        "Of the times that are free on that day, as suits the other sessions.",
     )
 
 

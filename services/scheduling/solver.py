@@ -15,7 +15,7 @@ from services.scheduling.goals import Placed, score
 from services.scheduling.greedy import greedy
 from services.scheduling.model import Model, as_held, decide, note_changes, placed, prefer
 from services.scheduling.problem import Problem, Solution
-from services.scheduling.programme import slot_of
+from services.scheduling.programme import slots_of
 from services.scheduling.rules import state_rules
 from services.scheduling.runs import Run, runs_near, runs_of_days
 from services.scheduling.sessions import Session, sessions_wanted
@@ -136,10 +136,7 @@ def place(problem: Problem, sessions: tuple[Session, ...], days: Run, budget: Bu
     if chosen is None:
         return None
     themes = tuple(dict.fromkeys(one.theme for one in sessions if one.theme))
-    slots = tuple(slot_of(problem, desk, one) for one in chosen)
-    return Solution(
-        tuple(sorted(slots, key=lambda slot: slot.starts)), days, themes, score(problem, desk, chosen)
-    )
+    return Solution(slots_of(problem, desk, chosen), days, themes, score(problem, desk, chosen))
 
 
 def _best(problem: Problem, desk: Desk, budget: Budget) -> tuple[Placed, ...] | None:

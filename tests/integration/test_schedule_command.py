@@ -79,6 +79,16 @@ async def test_without_a_programme_it_exits_with_1_and_says_why(
     assert "What would be possible instead:" in out
 
 
+async def test_a_picture_that_cannot_be_drawn_is_named(
+    loaded: tuple[Database, Transactions], tmp_path: Path
+) -> None:
+    wanted = tmp_path / "timetable.png"
+    file = REQUESTS / "13-waitlisted-too-much-for-one-day.json"
+    code, _, err = await preview(loaded[0], file, "--png", str(wanted))
+    assert (code, err) == (1, f"nothing to draw: {wanted} was not written\n")
+    assert not wanted.exists()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

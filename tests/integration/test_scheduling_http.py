@@ -208,6 +208,7 @@ WRONG: list[tuple[Any, set[str]]] = [
     (WHAT_IF | {"members": [{"role": "head", "rank": "director"}] * 2}, {"/members"}),
     (WHAT_IF | {"members": [{"role": "head", "rank": "king"}]}, {"/members/0/rank"}),
     (WHAT_IF | {"themes": ["a", "a"]}, {"/themes/1"}),
+    (WHAT_IF | {"logistics": {"arrival": {"at": "9999-12-31T23:59:59Z"}}}, {"/logistics/arrival/at"}),
     (WHAT_IF | {"themes": ["x"] * 401}, {"/themes"}),
     (WHAT_IF | {"windows": [{"first": "2026-01-03", "last": "2026-01-07"}]}, {"/windows/0"}),
     (WHAT_IF | {"windows": [{"first": "2027-01-03", "last": "9999-12-31"}]}, {"/windows/0"}),

@@ -139,6 +139,19 @@ def test_what_would_take_too_many_groups_is_told():
     assert "Shelter: does not offer: hearing-loop." in {reason.en for reason in outcome.reasons}
 
 
+def test_the_reason_of_a_time_is_true():
+    found = programme(problem(days=3))
+    firsts = {slot.starts.date(): slot for slot in reversed(found.slots)}
+    tour = firsts[date(2027, 1, 5)]
+    assert (tour.key, tour.starts.hour) == ("tour-shelter", 6), (
+        "it opens to visitors an hour after the Centre"
+    )
+    assert tour.why[0].en == "The earliest on that day that place and people are free."
+    assert firsts[date(2027, 1, 4)].why[0].en == "When the working day begins."
+    closing = found.slots[-1]
+    assert closing.why[0].en == "Of the times that are free on that day, as suits the other sessions."
+
+
 def test_every_choice_has_its_reason_in_both_languages():
     for slot in programme(problem(languages=["fr"])).slots:
         assert len(slot.why) >= 2 + bool(slot.assignments)

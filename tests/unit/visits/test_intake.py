@@ -110,6 +110,8 @@ def test_a_full_request_survives_storing():
         ({"members": []}, {"/members"}),
         ({"languages": ["Arabic"]}, {"/languages/0"}),
         ({"logistics": {"arrival": {"at": "2027-01-25T08:00:00"}}}, {"/logistics/arrival/at"}),
+        ({"logistics": {"arrival": {"at": "9999-12-31T23:59:59Z"}}}, {"/logistics/arrival/at"}),
+        ({"logistics": {"departure": {"at": "0001-01-01T00:00:00Z"}}}, {"/logistics/departure/at"}),
     ],
     ids=named,
 )  # fmt: skip
