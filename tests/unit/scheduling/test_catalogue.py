@@ -1,19 +1,21 @@
 """Outlines, groups of a split delegation, and what a session needs by its item."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from schemas.terms import Bilingual
+from schemas.terms import Bilingual, DateWindow
+from services.scheduling.calendar import prayers
 from services.scheduling.catalogue import Item
 from services.scheduling.centre import Centre, Venue
+from services.scheduling.centre_file import load_centre
 from services.scheduling.domain import groups_of
 from services.scheduling.explain import solve
 from services.scheduling.problem import Infeasible, Problem, Solution
 from services.scheduling.sessions import sessions_wanted
-from tests.unit.scheduling.factories import CENTRE, needs, problem
+from tests.unit.scheduling.factories import CENTRE, EXAMPLE, needs, problem
 
 TITLE = Bilingual(ar="{}", en="{}")
 LUNCH = Item.model_validate(
@@ -62,6 +64,17 @@ def test_lunch_is_held_every_day_in_its_hours_through_the_break():
     assert [slot.key for slot in lunches] == ["lunch-1", "lunch-2"]
     assert [slot.starts.astimezone(zone).strftime("%d %H:%M") for slot in lunches] == ["03 12:00", "04 12:00"]
     assert {slot.place.code for slot in lunches} == {"dining-room"}
+
+
+def test_lunch_waits_for_the_prayer_whose_time_is_computed():
+    centre = load_centre(EXAMPLE)
+    asked = at(
+        centre, sites=[], days=1, themes=["public-awareness"], windows=[{"first": DAYS[0], "last": DAYS[0]}]
+    )
+    lunch = next(slot for slot in programme(asked).slots if slot.kind == "lunch")
+    (prayer,) = prayers(centre, DAYS[0])
+    assert prayer.end > datetime(2027, 1, 3, 9, tzinfo=UTC), "it ends after noon on that day"
+    assert lunch.starts >= prayer.end
 
 
 def test_nobody_is_given_lunch_in_ramadan():
@@ -131,6 +144,32 @@ def test_groups_are_at_two_sites_at_one_time_with_escorts_of_their_own():
     for one, other in pairs:
         assert one.group != other.group
         assert not {each.person for each in one.assignments} & {each.person for each in other.assignments}
+
+
+def test_who_is_host_and_expert_does_not_have_both_parts_in_one_session():
+    pair = Item(
+        code="pair", kind="bilateral", each="theme", minutes=60, roles=("host", "expert"), title=TITLE
+    )
+    away = DateWindow(first=date(2027, 1, 1), last=date(2027, 1, 31))
+    people = (
+        one if one.code == "host-04" else one.model_copy(update={"absences": (away,)})
+        for one in CENTRE.people
+    )
+    alone = with_items(pair, study=("pair",)).model_copy(update={"people": tuple(people)})
+    asked = at(
+        alone, days=1, themes=["legal-framework"], sites=[], windows=[{"first": DAYS[0], "last": DAYS[1]}]
+    )
+    assert isinstance(solve(asked), Infeasible)
+    helped = alone.model_copy(
+        update={
+            "people": tuple(
+                one.model_copy(update={"absences": ()}) if one.code == "host-03" else one
+                for one in alone.people
+            )
+        }
+    )
+    (slot,) = programme(replace(asked, centre=helped)).slots
+    assert [one.person for one in slot.assignments] == ["host-03", "host-04"]
 
 
 def test_what_would_take_too_many_groups_is_told():

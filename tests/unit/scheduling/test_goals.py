@@ -1,7 +1,11 @@
 """Scores, the greedy baseline, and the smallest clash."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from ortools.sat.python import cp_model
+
+from services.scheduling import solver
 from services.scheduling.availability import lay_out
 from services.scheduling.budget import Budget
 from services.scheduling.candidates import Cause, Desk, Rule
@@ -46,10 +50,10 @@ def test_the_score_is_what_the_solver_minimised(case: str):
     state_rules(model)
     prefer(model)
     model.cp.minimize(sum(model.cost))
-    solver = new_solver(unhurried())
-    solver.parameters.max_deterministic_time = 2
-    solver.solve(model.cp)
-    assert score(asked, desk, placed(model, solver)).cost == solver.objective_value
+    minimising = new_solver(unhurried())
+    minimising.parameters.max_deterministic_time = 2
+    minimising.solve(model.cp)
+    assert score(asked, desk, placed(model, minimising)).cost == minimising.objective_value
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -63,6 +67,32 @@ def test_no_programme_is_worse_than_the_greedy_one(case: str):
         assert found is not None
         assert found.score is not None
         assert found.score.cost <= score(asked, desk, by_hand).cost
+
+
+def test_a_dearer_answer_of_the_solver_gives_way_to_the_greedy_one(monkeypatch: pytest.MonkeyPatch):
+    asked = CASES["plain"]
+    desk = desk_of(asked)
+    by_hand = greedy(asked, desk)
+    assert by_hand is not None
+    dear = tuple(
+        replace(one, venue="hall") if one.session.kind in {"welcome", "briefing", "closing"} else one
+        for one in by_hand
+    )
+    monkeypatch.setattr(solver, "placed", lambda *_: dear)
+    found = place(asked, tuple(choice.session for choice in desk.choices), desk.grid.days, unhurried())
+    assert found is not None
+    assert found.score == score(asked, desk, by_hand)
+
+
+def test_what_the_solver_does_not_finish_is_planned_by_hand(monkeypatch: pytest.MonkeyPatch):
+    asked = CASES["plain"]
+    desk = desk_of(asked)
+    monkeypatch.setattr("ortools.sat.python.cp_model.CpSolver.solve", lambda *_: cp_model.UNKNOWN)
+    found = place(asked, tuple(choice.session for choice in desk.choices), desk.grid.days, unhurried())
+    by_hand = greedy(asked, desk)
+    assert found is not None
+    assert by_hand is not None
+    assert found.score == score(asked, desk, by_hand)
 
 
 def test_the_smallest_clash_is_found_and_setting_any_part_of_it_aside_helps():

@@ -187,3 +187,15 @@ def test_a_refused_wish_says_what_is_wrong_with_it(wish: Wish, reason: str):
     outcome = solve(replace(ASKED, held=HELD.slots, wishes=(wish,)))
     assert isinstance(outcome, Infeasible)
     assert reason in outcome.reasons[0].en
+
+
+def test_groups_that_are_under_way_at_one_time_stand_in_nobodys_way():
+    sites = ["hotline-centre", "referral-control-room"]
+    held = programme(problem(days=2, size=16, themes=["public-awareness"], sites=sites))
+    tours = [slot for slot in held.slots if slot.group]
+    one, other = next(
+        (a, b) for a in tours for b in tours if a.group != b.group and a.starts <= b.starts < a.ends
+    )
+    fewer = problem(days=2, size=6, themes=["public-awareness"], sites=sites)
+    after = programme(replace(fewer, held=held.slots, now=other.starts + timedelta(minutes=1)))
+    assert {one.key, other.key} <= {slot.key for slot in after.slots}

@@ -52,13 +52,31 @@ def test_the_delegation_has_time_for_the_way_between_premises(minutes: int, quar
 
 
 def test_an_escort_comes_from_another_visits_session_in_time():
-    booked = Booked(hour(8), hour(9), "hall")
-    escorts = ("expert-03", "escort-01", "escort-03")
-    busy: dict[str, tuple[Interval, ...]] = {f"person:{code}": (booked,) for code in escorts}
-    asked = at(far_apart(60), days=1, windows=SUNDAY, themes=["public-awareness"], busy=busy)
-    assert slots_of(asked)["tour-shelter"].starts >= hour(10)
-    same_house = at(CENTRE, days=1, windows=SUNDAY, themes=["public-awareness"], busy=busy)
-    assert slots_of(same_house)["tour-shelter"].starts < hour(10)
+    booked = (*taken("2027-01-03", "2027-01-04"), Booked(hour(8, day=4), hour(9, 30, day=4), "hall"))
+    busy: dict[str, tuple[Interval, ...]] = dict.fromkeys(
+        ("person:expert-03", "person:escort-01", "person:escort-03"), booked
+    )
+    window = [{"first": "2027-01-03", "last": "2027-01-04"}]
+    asked = at(far_apart(60), days=2, windows=window, themes=["public-awareness"], busy=busy)
+    assert slots_of(asked)["tour-shelter"].starts == hour(10, 30, day=4)
+    same_house = at(CENTRE, days=2, windows=window, themes=["public-awareness"], busy=busy)
+    assert slots_of(same_house)["tour-shelter"].starts == hour(9, 30, day=4)
+
+
+def test_in_whichever_house_a_session_is_its_expert_is_there_in_time():
+    venues = (
+        one.model_copy(update={"premises": "annex"}) if one.code == "meeting-room-1" else one
+        for one in CENTRE.venues
+    )
+    travel = (Travel(between=("centre", "annex"), minutes=60),)
+    centre = CENTRE.model_copy(update={"venues": tuple(venues), "travel": travel})
+    busy: dict[str, tuple[Interval, ...]] = {
+        "person:host-06": taken("2027-01-03", "2027-01-04"),
+        "person:expert-06": (Booked(hour(8), hour(9), "hall"),),
+    }
+    asked = at(centre, days=1, windows=SUNDAY, themes=["public-awareness"], sites=[], busy=busy)
+    briefing = slots_of(asked)["briefing-public-awareness"]
+    assert briefing.starts >= hour(10 if briefing.place.code == "meeting-room-1" else 9)
 
 
 def test_a_session_longer_than_a_spell_has_two_interpreters():
@@ -89,11 +107,19 @@ def test_an_interpreter_rests_or_is_relieved_between_long_sessions():
         assert then - until >= timedelta(minutes=15) or end - first <= timedelta(minutes=90)
 
 
-def test_nothing_is_held_before_the_delegation_has_arrived_nor_when_it_leaves():
-    arrives, leaves = hour(8, 30), hour(16, 0, day=4)
-    slots = slots_of(problem(days=2, arrives=arrives, leaves=leaves))
+def test_nothing_is_held_before_the_delegation_has_arrived():
+    slots = slots_of(problem(days=2, arrives=hour(8, 30)))
     assert min(slot.starts for slot in slots.values()) >= hour(10)
-    assert max(slot.ends for slot in slots.values()) <= hour(13, day=4)
+
+
+def test_nothing_is_held_when_the_delegation_leaves():
+    slots = slots_of(problem(days=2, leaves=hour(12, day=4)))
+    assert max(slot.ends for slot in slots.values()) <= hour(9, day=4)
+
+
+def test_nothing_is_held_while_the_centre_is_closed_for_some_hours():
+    slots = slots_of(problem(busy={"centre": (Interval(hour(7), hour(10)),)}, days=1, sites=[]))
+    assert min(slot.starts for slot in slots.values()) >= hour(10)
 
 
 def test_a_holiday_of_the_delegations_own_country_is_avoided():
